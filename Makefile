@@ -1,0 +1,43 @@
+# Every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= demo
+
+.PHONY: help setup demo test check bench lock clean
+help:
+	@echo "make setup   the virtual environment $(VENV), with $(BIN)/stolpe in it"
+	@echo "make demo    a street filmed through masks, sealed, and opened with two keys, into $(DEMO)/"
+	@echo "make test    make check, then every test"
+	@echo "make check   format, lint, types, import contracts"
+	@echo "make bench   the measures, each beside its reference in the same run"
+	@echo "make lock    pin the dependencies anew (requirements/*.lock)"
+
+setup: $(VENV)/.ready
+$(VENV)/.ready: requirements/dev.lock pyproject.toml provisioning/setup.sh
+	PYTHON="$(PYTHON)" VENV="$(VENV)" sh provisioning/setup.sh
+
+demo: setup
+	$(BIN)/stolpe demo --dir "$(DEMO)" --overwrite
+
+test: check
+	$(BIN)/python -m pytest -n 2
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/stolpe bench
+
+lock: setup
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate pyproject.toml -o requirements/node.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate pyproject.toml --group dev -o requirements/dev.lock
+
+clean:
+	rm -rf "$(VENV)" "$(DEMO)" build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

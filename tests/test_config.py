@@ -1,0 +1,203 @@
+"""The configuration: its defaults, its bounds, errors with file and key, and that the README tells all of it."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from node.config import MAX_CONFIG_BYTES, NodeConfig, read_config
+from node.errors import Refused
+
+README = Path(__file__).parents[1] / "README.md"
+LEAST = '[node]\nid = "n-7f3a"\norganisation = "exempelstad"\n[broker]\nhost = "mqtt.example"\n'
+DEFAULTS: dict[str, dict[str, object]] = {
+    "node": {"id": "n-7f3a", "organisation": "exempelstad"},
+    "broker": {
+        "host": "mqtt.example",
+        "port": 8883,
+        "ca_file": "/etc/stolpe/tls/ca.pem",
+        "certificate_file": "/etc/stolpe/tls/node.pem",
+    },
+    "sensor": {
+        "source": "picamera2",
+        "main": (1920, 1080),
+        "lores": (640, 360),
+        "frames_per_second": 15.0,
+        "bits_per_second": 4_000_000,
+    },
+    "paths": {
+        "ring": "/var/lib/stolpe/ring",
+        "documents": "/var/lib/stolpe/documents",
+        "epoch_slot": "/var/lib/stolpe/epochs.slot",
+        "run": "/run/stolpe",
+    },
+    "ring": {"capacity_bytes": 32 * 1024**3},
+}
+
+
+def read(folder: Path, text: str | bytes) -> NodeConfig:
+    path = folder / "node.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_config(path)
+
+
+def with_key(dotted: str, value: str) -> str:
+    """The least configuration with one key set to a TOML value, in place of what it had."""
+    section, _, key = dotted.partition(".")
+    kept = re.sub(rf"^{key} = .*\n", "", LEAST, flags=re.MULTILINE)
+    if f"[{section}]" in kept:
+        return kept.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n")
+    return f"{kept}[{section}]\n{key} = {value}\n"
+
+
+def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
+    assert msgspec.to_builtins(read(tmp_path, LEAST)) == DEFAULTS
+
+
+def test_what_is_said_replaces_the_default(tmp_path: Path) -> None:
+    config = read(tmp_path, with_key("sensor.main", "[1280, 720]"))
+    assert config.sensor.main == (1280, 720)
+    assert config.sensor.lores == (640, 360)
+
+
+def test_a_configuration_cannot_be_changed_afterwards(tmp_path: Path) -> None:
+    config = read(tmp_path, LEAST)
+    with pytest.raises(AttributeError):
+        config.ring.capacity_bytes = 1  # type: ignore[misc]  # that it is forbidden is the point
+
+
+@pytest.mark.parametrize("section", DEFAULTS)
+def test_an_unknown_key_is_an_error_that_names_file_section_and_key(tmp_path: Path, section: str) -> None:
+    with pytest.raises(Refused, match=rf"node\.toml: .*`surprise`.*\$\.{section}`"):
+        read(tmp_path, with_key(f"{section}.surprise", "1"))
+
+
+@pytest.mark.parametrize("text", ["surprise = 1\n", "[surprise]\nkey = 1\n"])
+def test_an_unknown_key_outside_the_sections_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Refused, match=r"node\.toml: .*`surprise`"):
+        read(tmp_path, text + LEAST)
+
+
+@pytest.mark.parametrize("key", ["node.id", "node.organisation", "broker.host"])
+def test_what_has_no_default_must_be_said(tmp_path: Path, key: str) -> None:
+    section, name = key.split(".")
+    text = re.sub(rf"^{name} = .*\n", "", LEAST, flags=re.MULTILINE)
+    with pytest.raises(Refused, match=rf"node\.toml: .*missing required field `{name}` - at `\$\.{section}`"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("section", ["node", "broker"])
+def test_a_section_without_defaults_must_be_there(tmp_path: Path, section: str) -> None:
+    text = LEAST.replace(f"[{section}]", "[paths.other]")
+    with pytest.raises(Refused, match=r"node\.toml: "):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        ("node.id", ['"n"', '"0-a"'], ['""', '"N-1"', '"-a"', '"n 1"', '"n/1"', '"n+"', "1", f'"{"n" * 49}"']),
+        ("node.organisation", [f'"{"n" * 48}"'], ['""', '"Ö"', '"a/b"', '"#"']),
+        ("broker.host", ['"h"', f'"{"h" * 253}"'], ['""', f'"{"h" * 254}"', "1"]),
+        ("broker.port", ["1", "65535"], ["0", "65536", "-1", '"8883"', "8883.5", "true"]),
+        ("broker.ca_file", ['"/ca.pem"'], ['"ca.pem"', '""', f'"/{"c" * 255}"']),
+        ("broker.certificate_file", ['"/node.pem"'], ['"~/node.pem"']),
+        ("sensor.source", ['"replay"', '"synthetic"'], ['"webcam"', '""']),
+        ("sensor.main", ["[32, 32]", "[8192, 8192]"], ["[31, 32]", "[32, 8193]", "[32]", "[32, 32, 32]", "32"]),
+        ("sensor.lores", ["[32, 32]"], ["[0, 32]", "[32, -32]", "[32.5, 32]"]),
+        (
+            "sensor.frames_per_second",
+            ["0.1", "60", "60.0"],
+            ["0", "0.0", "-1", "60.1", "nan", "inf", "-inf"],
+        ),
+        ("sensor.bits_per_second", ["100_000", "50_000_000"], ["99_999", "50_000_001", "4e6"]),
+        ("paths.ring", ['"/r"'], ['"r"', "1"]),
+        ("paths.documents", ['"/d"'], ['"./d"']),
+        ("paths.epoch_slot", ['"/sys/bus/i2c/devices/1-0050/eeprom"'], ['"eeprom"']),
+        ("paths.run", ['"/run"'], ['"run"']),
+        ("ring.capacity_bytes", ["16_777_216", "1_125_899_906_842_624"], ["16_777_215", "1_125_899_906_842_625"]),
+    ],
+)  # fmt: skip
+def test_every_value_has_bounds_and_an_error_names_file_and_key(
+    tmp_path: Path, key: str, good: list[str], bad: list[str]
+) -> None:
+    for value in good:
+        read(tmp_path, with_key(key, value))
+    for value in bad:
+        with pytest.raises(Refused, match=rf"^[^\n]*node\.toml: [^\n]+ - at `\$\.{re.escape(key)}"):
+            read(tmp_path, with_key(key, value))
+
+
+def test_every_key_has_a_row_of_bounds() -> None:
+    marks = test_every_value_has_bounds_and_an_error_names_file_and_key.pytestmark  # type: ignore[attr-defined]  # pytest adds it
+    assert [row[0] for row in marks[0].args[1]] == [
+        f"{s}.{key}" for s, keys in DEFAULTS.items() for key in keys
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[node", "= 1", '"a" = ', "\x00", b"\xff", b"\xef\xbb\xbf[node]", "[node]\n[node]\n", "a = 2026-13-45"],
+)
+def test_what_is_no_toml_is_refused_in_one_line(tmp_path: Path, text: str | bytes) -> None:
+    with pytest.raises(Refused, match=r"^[^\n]*node\.toml: [^\n]+\Z"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("x = " + "[" * 20_000, id="nested arrays"),
+        pytest.param("x = " + "{a=" * 10_000, id="nested tables"),
+        pytest.param("[ring]\ncapacity_bytes = " + "1" * 5_000, id="a number of 5000 digits"),
+        pytest.param('"a\\nb" = 1', id="a key of two lines"),
+        pytest.param(with_key("node.id", '"n-1\\n"'), id="an id that ends with a newline"),
+    ],
+)
+@pytest.mark.xfail(
+    strict=True,
+    raises=(RecursionError, ValueError, AssertionError, pytest.fail.Exception),
+    reason="tomllib's own errors pass, msgspec repeats names as they are, $ matches before a last newline",
+)
+def test_what_nobody_would_write_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Refused, match=r"^[^\n]*node\.toml: [^\n]+\Z"):
+        read(tmp_path, text)
+
+
+def test_the_size_of_a_configuration_has_a_bound(tmp_path: Path) -> None:
+    largest = LEAST + "#" * (MAX_CONFIG_BYTES - len(LEAST))
+    assert read(tmp_path, largest).node.id == "n-7f3a"
+    with pytest.raises(Refused, match=r"node\.toml: too large"):
+        read(tmp_path, largest + "#")
+
+
+@pytest.mark.parametrize("name", ["absent.toml", ".", "absent/node.toml"])
+def test_a_configuration_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Refused, match=r"^[^\n]+: [A-Z][a-z ]+$"):
+        read_config(tmp_path / name)
+
+
+def readme_rows() -> list[tuple[str, str, str]]:
+    """Key, default and meaning of every row of the README's table under "Configuration"."""
+    _, heading, rest = README.read_text().partition("\n## Configuration\n")
+    assert heading, "README.md has no heading Configuration"
+    return re.findall(r"^\| `([^`]+)` \| (.*?) \| (.*?) \|$", rest.partition("\n## ")[0], flags=re.MULTILINE)
+
+
+def test_the_readme_names_every_key_once_and_no_other() -> None:
+    fields = [f"{section}.{key}" for section, keys in DEFAULTS.items() for key in keys]
+    assert [key for key, _, _ in readme_rows()] == fields
+
+
+def test_the_readme_tells_the_default_and_the_meaning_of_every_key() -> None:
+    required = {"node.id", "node.organisation", "broker.host"}
+    for key, default, meaning in readme_rows():
+        section, name = key.split(".")
+        if key in required:
+            assert default == "required"
+        else:
+            told = json.loads(default.strip("`"))
+            assert json.dumps(told) == json.dumps(DEFAULTS[section][name]), key
+        assert len(meaning) > 3
