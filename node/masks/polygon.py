@@ -1,0 +1,71 @@
+"""Which polygons are fit to be a mask or a zone: simple ones, exactly judged, bounded in number and size."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.errors import Refused
+from node.masks.geometry import Points
+
+Grid = NDArray[np.int64]
+
+MIN_VERTICES = 3
+MAX_VERTICES = 128
+MAX_POLYGONS = 64
+_REACH = 4.0  # vertices may lie outside the picture, but not absurdly far
+_GRID = 1 << 24  # simplicity is judged on this integer grid: 26-bit coordinates, exact in 64-bit products
+
+
+def simple_polygon(vertices: Sequence[Sequence[float]], *, name: str) -> Points:
+    """The vertices as an array (n, 2) of fractions, or `Refused` naming `name` and what is wrong.
+
+    A polygon is refused if it has fewer than three vertices or too many, a coordinate that is not a number
+    or far outside, or an outline that touches or crosses itself (also where two vertices coincide, or where
+    it turns back onto itself, so that it has no inside).
+    """
+    if len(vertices) < MIN_VERTICES:
+        raise Refused(f"{name}: a polygon needs at least three points, this has {len(vertices)}")
+    if len(vertices) > MAX_VERTICES:
+        raise Refused(f"{name}: at most {MAX_VERTICES} points, this has {len(vertices)}")
+    points = np.asarray(vertices, np.float64)
+    if points.shape != (len(vertices), 2) or not np.isfinite(points).all():
+        raise Refused(f"{name}: every point is two finite numbers x, y")
+    if np.abs(points - 0.5).max() > _REACH:
+        raise Refused(f"{name}: a point lies too far outside the picture")
+    if _touches_itself(np.round(points * _GRID).astype(np.int64)):
+        raise Refused(f"{name}: the outline crosses or touches itself")
+    return points
+
+
+def _touches_itself(grid: Grid) -> bool:
+    count = len(grid)
+    start, end = grid, np.roll(grid, -1, axis=0)
+    if (start == end).all(axis=1).any():
+        return True
+    for i in range(count):
+        a, b, after = start[i], end[i], end[(i + 1) % count]
+        # The next edge shares the corner b: it may only not turn back along this one.
+        if _cross(a, b, after) == 0 and np.dot(b - a, after - b) < 0:
+            return True
+        others = [j for j in range(i + 2, count) if (j + 1) % count != i]
+        if others and _segments_meet(a, b, start[others], end[others]).any():
+            return True
+    return False
+
+
+def _cross(o: Grid, a: Grid, b: Grid) -> Grid:
+    """Twice the signed area of the triangle o, a, b; arrays of points broadcast."""
+    product: Grid = (a[..., 0] - o[..., 0]) * (b[..., 1] - o[..., 1])
+    other: Grid = (a[..., 1] - o[..., 1]) * (b[..., 0] - o[..., 0])
+    return product - other
+
+
+def _segments_meet(a: Grid, b: Grid, c: Grid, d: Grid) -> NDArray[np.bool_]:
+    """Whether the segment a-b has a point in common with each segment c[k]-d[k]."""
+    side_c, side_d = np.sign(_cross(a, b, c)), np.sign(_cross(a, b, d))
+    side_a, side_b = np.sign(_cross(c, d, a)), np.sign(_cross(c, d, b))
+    low, high = np.maximum(np.minimum(a, b), np.minimum(c, d)), np.minimum(np.maximum(a, b), np.maximum(c, d))
+    boxes_meet = np.asarray((low <= high).all(axis=-1), np.bool_)
+    # Both straddle (or touch) the other's line; for collinear segments that is decided by their boxes.
+    return (side_c * side_d <= 0) & (side_a * side_b <= 0) & boxes_meet

@@ -1,0 +1,139 @@
+"""From polygons to the exact pixels of every plane that must be black.
+
+The rule, for closed sets: a main pixel is masked if its square, widened by the guard band on every side,
+has a point in common with a polygon. A chroma sample is masked if any luma pixel of its 2x2 block is. A lores
+pixel is masked if it overlaps a main pixel of a block that is masked: rounding is always outwards, because a
+scaled-down picture mixes all that a pixel overlaps, chroma included. Nothing is rounded inwards anywhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from node.masks.geometry import Geometry, Points, Size, sensor_to_stream
+
+Mask = NDArray[np.bool_]
+"""True where black; shape (height, width) of one plane."""
+
+_EPSILON = 1e-6  # px: floating-point error is rounded outwards
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamMask:
+    """What is black in one stream: `luma` (h, w) and `chroma` (ceil(h/2), ceil(w/2)), for both chroma planes."""
+
+    luma: Mask
+    chroma: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskRaster:
+    """A mask set in pixels, for one geometry."""
+
+    geometry: Geometry
+    main: StreamMask
+    lores: StreamMask
+
+
+def rasterise(polygons: Sequence[Points], geometry: Geometry, *, guard_px: int) -> MaskRaster:
+    """Masks of both streams for polygons in fractions of the pixel array; `guard_px` in main pixels."""
+    outlines = [sensor_to_stream(polygon, geometry, geometry.main) for polygon in polygons]
+    luma = touched(outlines, geometry.main, margin_px=guard_px)
+    chroma = blocks(luma)
+    whole_blocks = chroma.repeat(2, axis=0).repeat(2, axis=1)[: luma.shape[0], : luma.shape[1]]
+    lores = overlapping(whole_blocks, geometry.lores)
+    # Where sides are odd, a scaled chroma plane's samples do not lie on blocks of the scaled luma.
+    lores_chroma = blocks(lores)
+    lores_chroma |= overlapping(chroma, (lores_chroma.shape[1], lores_chroma.shape[0]))
+    return MaskRaster(geometry, StreamMask(luma, chroma), StreamMask(lores, lores_chroma))
+
+
+def touched(outlines: Sequence[Points], size: Size, *, margin_px: int = 0) -> Mask:
+    """Pixels whose closed square, widened by `margin_px` on each side, meets one of the closed polygons.
+
+    Outlines are in pixels, shape (n, 2), simple, and may reach outside the picture.
+    """
+    width, height = size
+    canvas = (
+        width + 2 * margin_px,
+        height + 2 * margin_px,
+    )  # what is just outside still widens into it
+    spans = [
+        part for outline in outlines for part in (_edges(outline + margin_px), _inside(outline + margin_px))
+    ]
+    mask = _fill(np.concatenate(spans), canvas) if spans else np.zeros(canvas[::-1], np.uint8)
+    if margin_px:
+        side = 2 * margin_px + 1
+        mask = cv2.dilate(
+            mask, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+        )
+    return mask[margin_px : margin_px + height, margin_px : margin_px + width].astype(np.bool_)
+
+
+def blocks(luma: Mask) -> Mask:
+    """Of each 2x2 block (the last may be half): whether any of its pixels is set."""
+    height, width = luma.shape
+    even = np.zeros((height + height % 2, width + width % 2), np.bool_)
+    even[:height, :width] = luma
+    return even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2]
+
+
+def overlapping(mask: Mask, size: Size) -> Mask:
+    """The same field of view in another resolution: pixels that overlap a set pixel of `mask`."""
+    sums = cv2.integral(mask.astype(np.uint8))
+    (width, height), (old_height, old_width) = size, mask.shape
+    left, right = _overlap(width, old_width)
+    top, bottom = (part[:, None] for part in _overlap(height, old_height))
+    return np.asarray(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left] > 0)
+
+
+def _overlap(new: int, old: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each of `new` equal cells over a line of `old` cells: the first, and one past the last, that it overlaps."""
+    index = np.arange(new, dtype=np.intp)
+    return index * old // new, -(-(index + 1) * old // new)
+
+
+def _edges(outline: Points) -> NDArray[np.int64]:
+    """Spans (row, first, last column) of the pixels that the outline itself touches."""
+    found = []
+    for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        (x0, y0), (x1, y1) = (start, end) if start[1] <= end[1] else (end, start)
+        rows = np.arange(np.floor(y0 - _EPSILON), np.floor(y1 + _EPSILON) + 1)
+        if y1 - y0 <= _EPSILON:
+            low, high = np.full(len(rows), min(x0, x1)), np.full(len(rows), max(x0, x1))
+        else:
+            slope = (x1 - x0) / (y1 - y0)
+            enters = x0 + slope * (np.clip(rows - _EPSILON, y0, y1) - y0)
+            leaves = x0 + slope * (np.clip(rows + 1 + _EPSILON, y0, y1) - y0)
+            low, high = np.minimum(enters, leaves), np.maximum(enters, leaves)
+        found.append(np.stack((rows, np.floor(low - _EPSILON), np.floor(high + _EPSILON)), axis=1))
+    return np.concatenate(found).astype(np.int64)
+
+
+def _inside(outline: Points) -> NDArray[np.int64]:
+    """Spans of the pixels whose centre is inside (even-odd). A pixel wholly inside has its centre there."""
+    x0, y0 = outline.T
+    x1, y1 = np.roll(outline, -1, axis=0).T
+    rows = np.arange(np.floor(y0.min()), np.ceil(y0.max()))
+    centre = rows[:, None] + 0.5
+    crossed = (y0 <= centre) != (y1 <= centre)
+    row, edge = np.nonzero(crossed)
+    x = x0[edge] + (centre[row, 0] - y0[edge]) * (x1[edge] - x0[edge]) / (y1[edge] - y0[edge])
+    order = np.lexsort((x, row))
+    row, x = row[order], x[order]  # an even number in each row, so neighbours pair up
+    return np.stack((rows[row[::2]], np.ceil(x[::2] - 0.5), np.floor(x[1::2] - 0.5)), axis=1).astype(np.int64)
+
+
+def _fill(spans: NDArray[np.int64], size: Size) -> NDArray[np.uint8]:
+    """1 in every pixel of the spans that lies in the picture, else 0."""
+    width, height = size
+    row, first, last = spans.T
+    first, last = np.maximum(first, 0), np.minimum(last, width - 1)
+    kept = (row >= 0) & (row < height) & (first <= last)
+    steps = np.zeros((height, width + 1), np.int16)  # fewer spans a row than polygons have corners
+    np.add.at(steps, (row[kept], first[kept]), 1)
+    np.add.at(steps, (row[kept], last[kept] + 1), -1)
+    return (np.cumsum(steps[:, :width], axis=1, dtype=np.int16) > 0).astype(np.uint8)
