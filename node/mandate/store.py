@@ -1,0 +1,48 @@
+"""The documents in force, on disk: one file each, replaced whole or not at all.
+
+Only the keeper writes here; everyone else reads, and verifies again what it reads (`node.mandate.trust`).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from node.errors import Refused
+from node.files import replace_whole
+from node.mandate.signatures import MAX_DOCUMENT_BYTES
+
+Kind = Literal["root", "mandate", "masks"]
+
+
+class DocumentStore:
+    """A directory with `root.jws.json`, `mandate.jws.json` and `masks.jws.json`, each there or not."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, kind: Kind) -> Path:
+        """Where that document is kept."""
+        return self._directory / f"{kind}.jws.json"
+
+    def read(self, kind: Kind) -> bytes | None:
+        """The signed bytes, at most one more than a document may have; None if there is none."""
+        try:
+            with self.path(kind).open("rb") as file:
+                return file.read(MAX_DOCUMENT_BYTES + 1)
+        except FileNotFoundError:
+            return None
+
+    def commit(self, kind: Kind, data: bytes) -> None:
+        """Put a document in force. After a power cut at any point there is the old one or the new one, whole."""
+        replace_whole(self.path(kind), data)
+
+
+def read_document(path: Path) -> bytes:
+    """The bytes of a document file that a person named, or `Refused`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_DOCUMENT_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from error
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise Refused(f"{path}: too large for a document")
+    return data

@@ -1,0 +1,194 @@
+"""Who must have signed what, and whether a document may take the place of the one in force.
+
+Pure decisions: each function returns the document, believed, or raises `Refused` with the reason. They are called
+by whoever acts on a document, every time, and not only by whoever stored it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from node.clock import utc_ns
+from node.errors import Refused
+from node.mandate.documents import (
+    D,
+    Grant,
+    Mandate,
+    MaskSet,
+    ReleaseOrder,
+    Role,
+    Root,
+    decode,
+)
+from node.mandate.signatures import SignedDocument, parse, verified_signers
+from node.masks.coverage import View, compare
+from node.masks.geometry import Geometry
+from node.sealing.keys import OkpJwk
+
+T = TypeVar("T", Root, Mandate, MaskSet, Grant, ReleaseOrder)
+
+
+@dataclass(frozen=True, slots=True)
+class Believed(Generic[T]):
+    """A document whose signatures, version and content were checked; `raw` is what to keep on disk."""
+
+    document: T
+    digest: bytes
+    signers: frozenset[str]
+    raw: bytes
+
+
+def first_root(data: bytes) -> Believed[Root]:
+    """A root that is trusted because somebody put it there by hand; it must be signed by its own threshold."""
+    signed = parse(data)
+    root = decode(signed.payload, Root)
+    return _believed(root, signed, _signed_by_controllers(signed, root))
+
+
+def next_root(data: bytes, *, current: Root) -> Believed[Root]:
+    """The following version, signed by the thresholds of the old root and of the new one."""
+    signed = parse(data)
+    root = decode(signed.payload, Root)
+    if root.version != current.version + 1:
+        raise Refused(f"root: version {root.version} cannot follow version {current.version}")
+    keys = {c.id: c.sig for c in current.controllers}
+    for controller in root.controllers:
+        if keys.setdefault(controller.id, controller.sig).x != controller.sig.x:
+            raise Refused(f"root: {controller.id} had another key: give a new key a new id")
+    signers = verified_signers(signed, keys)
+    for which in (current, root):
+        voices = signers & {c.id for c in which.controllers}
+        _enough(len(voices), which.threshold, f"controllers of root version {which.version}")
+    return _believed(root, signed, signers)
+
+
+def mandate(data: bytes, *, root: Root, node: str, floor: int) -> Believed[Mandate]:
+    """A mandate for this node, signed by the root's threshold; `floor` is the lowest version still taken."""
+    signed = parse(data)
+    document = decode(signed.payload, Mandate)
+    signers = _signed_by_controllers(signed, root)
+    _version("mandate", document.version, floor)
+    if node not in document.nodes:
+        raise Refused(f"mandate: it is not for node {node}")
+    return _believed(document, signed, signers)
+
+
+def masks(
+    data: bytes, *, under: Mandate, node: str, geometry: Geometry, floor: int, current: MaskSet | None
+) -> Believed[MaskSet]:
+    """A mask set for this node and exactly this geometry.
+
+    The first one, and any that uncovers a pixel of the world, needs technician and approver, two persons. One
+    technician may widen.
+    """
+    signed = parse(data)
+    document = decode(signed.payload, MaskSet)
+    _for_mandate_and_geometry(document, under, node, geometry)
+    technicians, approvers = under.with_role("technician"), under.with_role("approver")
+    signers = verified_signers(signed, _signature_keys(under, "technician", "approver"))
+    _version("masks", document.version, floor)
+    if document.made_by not in signers:
+        raise Refused(f"masks: made by {document.made_by}, who has not signed")
+    loosens = current is None or not compare(view_of(document), view_of(current)).covers
+    if not signers & technicians.keys():
+        raise Refused("masks: a technician must sign")
+    if loosens and not _two_persons(signers & technicians.keys(), signers & approvers.keys()):
+        why = "a first mask set" if current is None else "masks that uncover something"
+        raise Refused(f"masks: {why} must be signed by a technician and an approver, two persons")
+    return _believed(document, signed, signers)
+
+
+def grant(data: bytes, *, under: Mandate, node: str, now_ns: int, used: Collection[str]) -> Believed[Grant]:
+    """Leave to watch live, signed by the very operator whom it names."""
+    signed = parse(data)
+    document = decode(signed.payload, Grant)
+    signers = verified_signers(signed, _signature_keys(under, "operator"))
+    if signers != {document.operator}:
+        raise Refused("grant: the operator who watches must sign, and nobody else")
+    if document.minutes > under.live.minutes:
+        raise Refused(f"grant: the mandate allows {under.live.minutes} minutes at a time")
+    if under.live.requires == "alarm" and document.reason.alarm is None:
+        raise Refused("grant: the mandate allows a live look on an alarm only")
+    if document.reason.alarm is None and document.reason.text is None:
+        raise Refused("grant: a reason is needed, an alarm or words")
+    _once("grant", document.id, document.node, node=node, used=used)
+    _not_expired("grant", utc_ns(document.expires), now_ns)
+    return _believed(document, signed, signers)
+
+
+def order(
+    data: bytes, *, under: Mandate, node: str, now_ns: int, used: Collection[str]
+) -> Believed[ReleaseOrder]:
+    """A release order signed by the threshold of distinct releasers; `under` is the segment's own mandate."""
+    signed = parse(data)
+    document = decode(signed.payload, ReleaseOrder)
+    signers = verified_signers(signed, _signature_keys(under, "releaser"))
+    _enough(len(signers), under.release.threshold, "releasers")
+    if document.recipient not in under.release.recipients:
+        raise Refused(f"release order: {document.recipient} is not a recipient of the mandate")
+    _once("release order", document.id, document.node, node=node, used=used)
+    _not_expired("release order", utc_ns(document.expires), now_ns)
+    return _believed(document, signed, signers)
+
+
+def view_of(mask_set: MaskSet) -> View:
+    """What a mask set lets be seen, for `node.masks.coverage`."""
+    return View(mask_set.outlines, mask_set.guard_band_px, mask_set.geometry)
+
+
+def _believed(document: D, signed: SignedDocument, signers: frozenset[str]) -> Believed[D]:
+    return Believed(document, signed.digest, signers, signed.raw)
+
+
+def _signed_by_controllers(signed: SignedDocument, root: Root) -> frozenset[str]:
+    signers = verified_signers(signed, {c.id: c.sig for c in root.controllers})
+    _enough(len(signers), root.threshold, "controllers")
+    return signers
+
+
+def _signature_keys(under: Mandate, *roles: Role) -> Mapping[str, OkpJwk]:
+    return {p.id: p.sig for role in roles for p in under.with_role(role).values()}
+
+
+def _two_persons(some: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether one of `some` and another person of `others` can be named."""
+    return bool(some and others and len(some | others) > 1)
+
+
+def _for_mandate_and_geometry(document: MaskSet, under: Mandate, node: str, geometry: Geometry) -> None:
+    if document.node != node:
+        raise Refused(f"masks: they are for node {document.node}, this is {node}")
+    if document.mandate != under.id:
+        raise Refused("masks: they belong to another mandate")
+    if not document.polygons and not under.masks.nothing_to_mask:
+        raise Refused("masks: the set is empty, and the mandate does not say that nothing is to be masked")
+    if document.geometry != geometry:
+        wrong = [
+            f for f in geometry.__struct_fields__ if getattr(document.geometry, f) != getattr(geometry, f)
+        ]
+        name = wrong[0]
+        raise Refused(
+            f"masks: made for {name} {getattr(document.geometry, name)}, this camera has {getattr(geometry, name)}"
+        )
+
+
+def _version(what: str, version: int, floor: int) -> None:
+    if version < floor:
+        raise Refused(f"{what}: version {version} is older than version {floor}, which was in force")
+
+
+def _enough(voices: int, threshold: int, who: str) -> None:
+    if voices < threshold:
+        raise Refused(f"signed by {voices} of the {threshold} {who} that are needed")
+
+
+def _once(what: str, document_id: str, for_node: str, *, node: str, used: Collection[str]) -> None:
+    if for_node != node:
+        raise Refused(f"{what}: it is for node {for_node}, this is {node}")
+    if document_id in used:
+        raise Refused(f"{what}: {document_id} was used before")
+
+
+def _not_expired(what: str, expires_ns: int, now_ns: int) -> None:
+    if now_ns >= expires_ns:
+        raise Refused(f"{what}: it has expired")
