@@ -1,0 +1,375 @@
+"""Segment v1 as bytes (FORMAT.md, "Segment"): header, wraps under the epoch layer, sealed records, trailer.
+
+The writing side is split as the daemons are: the camera makes headers, wraps and sealed records; the recorder
+adds the epoch layer, checksums and the trailer, and never has a segment key. The reading side returns every
+whole record and says where and why it had to stop.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+from typing import Annotated, Literal
+
+import google_crc32c
+import msgspec
+from msgspec import Meta
+
+from node.clock import TimeTrust
+from node.errors import CannotOpen, Damaged
+from node.sealing.aead import Aead, AeadName, derive
+from node.sealing.recipients import MAX_SUBSETS, Subset
+
+MAGIC = b"STLPSEG1"
+TRAILER_MAGIC = b"STLPTRL1"
+MAX_HEADER_BYTES = 64 * 1024
+MAX_WRAPS_BYTES = 256 * 1024
+MAX_RECORD_BYTES = 32 * 1024 * 1024
+MIN_RECORD_BYTES = 9 + 16  # type, time and an empty payload, with the AEAD's tag
+
+SIGNATURE_BYTES = 64
+TRAILER_BYTES = len(TRAILER_MAGIC) + 1 + SIGNATURE_BYTES
+END_BYTES = 4
+
+_U16 = struct.Struct(">H")
+_U32 = struct.Struct(">I")
+_FRAME = struct.Struct(">II")
+_RECORD = struct.Struct(">BQ")
+
+Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class RecordType(IntEnum):
+    """What a record's payload is."""
+
+    INIT = 1
+    FRAGMENT = 2
+    GAP = 3
+    END = 4
+
+
+class TrailerState(IntEnum):
+    """Who finished the file: its writer, or recovery after a cut."""
+
+    CLOSED = 1
+    RECOVERED = 2
+
+
+class SegmentHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything about a segment that its keeper may know."""
+
+    node: Annotated[str, Meta(min_length=1, max_length=48)]
+    boot: Annotated[str, Meta(min_length=1, max_length=36)]
+    segment: Ulid
+    start_ns: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+    time_trust: TimeTrust
+    mandate: Digest
+    masks: Digest | None
+    codec: Annotated[str, Meta(max_length=32)]
+    size: tuple[Annotated[int, Meta(ge=1, le=16384)], Annotated[int, Meta(ge=1, le=16384)]]
+    timescale: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    aead: AeadName
+    subsets: Annotated[tuple[Subset, ...], Meta(min_length=1, max_length=MAX_SUBSETS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An opened record: UTC nanoseconds of its first picture (or of what it tells), and its payload."""
+
+    type: RecordType
+    utc_ns: int
+    payload: bytes
+
+
+class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Payload of a gap record: nothing was recorded from the record's time until then, and why."""
+
+    until_ns: int
+    reason: str
+
+
+def digest_text(digest: bytes) -> str:
+    """A SHA-256 digest as documents and headers spell it."""
+    return f"sha256:{digest.hex()}"
+
+
+def encode_header(header: SegmentHeader) -> bytes:
+    """The header's JSON; its SHA-256 binds wraps and records to it."""
+    return msgspec.json.encode(header)
+
+
+class RecordSealer:
+    """Seals one segment's records in order, under a key that nothing else uses."""
+
+    def __init__(self, *, aead: AeadName, key: bytes, header: bytes) -> None:
+        self._aead = Aead(aead, key)
+        self._header_digest = sha256(header).digest()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Records sealed so far."""
+        return self._count
+
+    def seal(self, record: Record) -> bytes:
+        """The next record's ciphertext."""
+        plaintext = _RECORD.pack(record.type, record.utc_ns) + record.payload
+        sealed = self._aead.seal(self._count, plaintext, _record_binding(self._header_digest, self._count))
+        self._count += 1
+        return sealed
+
+
+def end_record(count: int, utc_ns: int) -> Record:
+    """The last record: how many records stand before it."""
+    return Record(RecordType.END, utc_ns, _U32.pack(count))
+
+
+def pack_wraps(wraps: Sequence[bytes]) -> bytes:
+    """The wraps of a header's subsets, in their order."""
+    return b"".join(_U16.pack(len(wrap)) + wrap for wrap in wraps)
+
+
+def seal_wraps(
+    packed: bytes, *, header: bytes, aead: AeadName, segment: str, epoch: int, epoch_key: bytes
+) -> bytes:
+    """The wraps under the epoch layer: what retention destroys."""
+    layer = Aead(aead, _epoch_layer_key(epoch_key, segment))
+    return _U32.pack(epoch) + layer.seal(0, packed, sha256(header).digest())
+
+
+def wrap_context(header: bytes) -> bytes:
+    """What a segment's wraps are bound to."""
+    return b"segment\x00" + sha256(header).digest()
+
+
+def start_of_file(header: bytes, sealed_wraps: bytes) -> bytes:
+    """Everything before the first record."""
+    return b"".join((MAGIC, _U32.pack(len(header)), header, _U32.pack(len(sealed_wraps)), sealed_wraps))
+
+
+def frame(ciphertext: bytes) -> bytes:
+    """A record as it stands in the file: length, CRC32C over length and ciphertext, ciphertext."""
+    length = _U32.pack(len(ciphertext))
+    return length + _U32.pack(_crc32c(length, ciphertext)) + ciphertext
+
+
+def end_of_records() -> bytes:
+    """Length 0: nothing was written after this."""
+    return _U32.pack(0)
+
+
+def start_of_trailer(state: TrailerState) -> bytes:
+    """The trailer without its signature, which is over all bytes before it (`trailer_message`)."""
+    return TRAILER_MAGIC + bytes([state])
+
+
+def trailer_message(digest: bytes) -> bytes:
+    """What the trailer's signature signs, `digest` being SHA-256 of all bytes before the signature."""
+    return b"stolpe segment trailer v1\x00" + digest
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a record's ciphertext stands. `index` counts all records of the file, damaged ones too."""
+
+    index: int
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """How the file was finished; `signed` is SHA-256 of all bytes before the signature."""
+
+    state: TrailerState
+    signature: bytes
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment file taken apart, nothing decrypted. `damage` has a line for everything that is not as it must be."""
+
+    header: SegmentHeader
+    header_bytes: bytes
+    epoch: int
+    sealed_wraps: bytes
+    records: tuple[Span, ...]
+    end_of_records: int
+    trailer: Trailer | None
+    damage: tuple[str, ...]
+
+
+def read_start(data: bytes | memoryview) -> tuple[SegmentHeader, bytes, bytes, int]:
+    """Header, its bytes, the wraps block, and where the records begin; or `Damaged`."""
+    view = memoryview(data)
+    if bytes(view[: len(MAGIC)]) != MAGIC:
+        raise Damaged("not a segment of version 1")
+    header_bytes, position = _block(view, len(MAGIC), MAX_HEADER_BYTES, "header")
+    try:
+        header = msgspec.json.decode(header_bytes, type=SegmentHeader)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"the header is not as it must be ({error})") from error
+    wraps, position = _block(view, position, MAX_WRAPS_BYTES, "wraps")
+    if len(wraps) < _U32.size:
+        raise Damaged("the wraps are too short")
+    return header, header_bytes, wraps, position
+
+
+def ends_in_trailer(data: bytes | memoryview) -> bool:
+    """Whether a trailer stands at the very end: then the file was finished, whatever went bad in it since."""
+    return bytes(data[-TRAILER_BYTES:][: len(TRAILER_MAGIC)]) == TRAILER_MAGIC
+
+
+def epoch_of(wraps_block: bytes) -> int:
+    """Which epoch's key lies over the wraps."""
+    return int(_U32.unpack_from(wraps_block)[0])
+
+
+def read(data: bytes | memoryview) -> Segment:
+    """Take a file apart. `Damaged` if its start cannot be read; what is wrong behind it is told in `damage`."""
+    header, header_bytes, wraps, position = read_start(data)
+    view = memoryview(data)
+    records, position, damage = _spans(view, position)
+    trailer, trouble = _trailer(view, position)
+    return Segment(
+        header=header,
+        header_bytes=header_bytes,
+        epoch=epoch_of(wraps),
+        sealed_wraps=wraps,
+        records=tuple(records),
+        end_of_records=position,
+        trailer=trailer,
+        damage=(*damage, *trouble),
+    )
+
+
+def open_wraps(segment: Segment, epoch_key: bytes) -> tuple[bytes, ...]:
+    """Lift the epoch layer: the wraps, one for each subset of the header. `CannotOpen` if the key is another."""
+    header = segment.header
+    layer = Aead(header.aead, _epoch_layer_key(epoch_key, header.segment))
+    packed = layer.open(0, segment.sealed_wraps[_U32.size :], sha256(segment.header_bytes).digest())
+    wraps, position = [], 0
+    while position + _U16.size <= len(packed):
+        (length,) = _U16.unpack_from(packed, position)
+        wraps.append(packed[position + _U16.size : position + _U16.size + length])
+        position += _U16.size + length
+    if position != len(packed) or len(wraps) != len(header.subsets):
+        raise Damaged("the wraps are not one for each subset")
+    return tuple(wraps)
+
+
+class RecordOpener:
+    """Opens one segment's records, in any order."""
+
+    def __init__(self, segment: Segment, data: bytes | memoryview, key: bytes) -> None:
+        self._aead = Aead(segment.header.aead, key)
+        self._header_digest = sha256(segment.header_bytes).digest()
+        self._view = memoryview(data)
+
+    def open(self, span: Span) -> Record:
+        """The record, or `CannotOpen` if it is not the one that was sealed at this place with this key."""
+        ciphertext = bytes(self._view[span.start : span.start + span.length])
+        plaintext = self._aead.open(span.index, ciphertext, _record_binding(self._header_digest, span.index))
+        kind, utc_ns = _RECORD.unpack_from(plaintext)
+        if kind not in RecordType.__members__.values():
+            raise CannotOpen(f"record {span.index} is of the unknown type {kind}")
+        return Record(RecordType(kind), utc_ns, plaintext[_RECORD.size :])
+
+
+def end_count(record: Record) -> int:
+    """How many records an end record says there are before it."""
+    if record.type is not RecordType.END or len(record.payload) != _U32.size:
+        raise Damaged("not an end record")
+    return int(_U32.unpack(record.payload)[0])
+
+
+def ending(segment: Segment, *, complete: bool) -> Literal["closed", "recovered", "cut"]:
+    """How the file ends, in one word; `complete` says whether its end record was found."""
+    if segment.trailer is not None and segment.trailer.state is TrailerState.RECOVERED:
+        return "recovered"
+    return "closed" if complete and segment.trailer is not None else "cut"
+
+
+def _block(view: memoryview, position: int, limit: int, name: str) -> tuple[bytes, int]:
+    if len(view) < position + _U32.size:
+        raise Damaged(f"the file ends before its {name}")
+    (length,) = _U32.unpack_from(view, position)
+    position += _U32.size
+    if not 0 < length <= limit or position + length > len(view):
+        raise Damaged(f"the {name} has a length that cannot be")
+    return bytes(view[position : position + length]), position + length
+
+
+def _spans(view: memoryview, position: int) -> tuple[list[Span], int, list[str]]:
+    """All sound records, where they end, and what was wrong. A record that is damaged inside is stepped over."""
+    spans: list[Span] = []
+    damage: list[str] = []
+    index = 0
+    while position + _U32.size <= len(view):
+        (length,) = _U32.unpack_from(view, position)
+        if length == 0:
+            return spans, position, damage
+        start = position + _FRAME.size
+        if not MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES or start + length > len(view):
+            damage.append(f"cut after record {index - 1}: what follows is not a whole record")
+            return spans, position, damage
+        if _is_sound(view, position, start, length):
+            spans.append(Span(index, start, length))
+        elif _record_or_end_at(view, start + length):
+            damage.append(f"record {index} is damaged")
+        else:
+            damage.append(f"cut after record {index - 1}: the next is torn")
+            return spans, position, damage
+        index, position = index + 1, start + length
+    damage.append(f"cut after record {index - 1}: the file ends there")
+    return spans, position, damage
+
+
+def _is_sound(view: memoryview, position: int, start: int, length: int) -> bool:
+    _, crc = _FRAME.unpack_from(view, position)
+    return _crc32c(view[position : position + _U32.size], view[start : start + length]) == int(crc)
+
+
+def _record_or_end_at(view: memoryview, position: int) -> bool:
+    """Whether a sound record, or the end of records with a trailer, follows, damaged records between or not."""
+    while position + _U32.size <= len(view):
+        (length,) = _U32.unpack_from(view, position)
+        if length == 0:
+            after = position + END_BYTES
+            return bytes(view[after : after + len(TRAILER_MAGIC)]) == TRAILER_MAGIC
+        start = position + _FRAME.size
+        if not MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES or start + length > len(view):
+            return False
+        if _is_sound(view, position, start, length):
+            return True
+        position = start + length
+    return False
+
+
+def _trailer(view: memoryview, position: int) -> tuple[Trailer | None, list[str]]:
+    start = position + END_BYTES
+    if len(view) < start + TRAILER_BYTES or bytes(view[start : start + len(TRAILER_MAGIC)]) != TRAILER_MAGIC:
+        return None, ["no trailer: the writer did not finish this file"]
+    state = view[start + len(TRAILER_MAGIC)]
+    if state not in TrailerState.__members__.values():
+        return None, [f"the trailer has the unknown state {state}"]
+    signature_at = start + TRAILER_BYTES - SIGNATURE_BYTES
+    signature = bytes(view[signature_at : signature_at + SIGNATURE_BYTES])
+    trailer = Trailer(TrailerState(state), signature, sha256(view[:signature_at]).digest())
+    extra = len(view) - signature_at - SIGNATURE_BYTES
+    return trailer, [f"{extra} bytes too many behind the trailer"] if extra else []
+
+
+def _crc32c(length: bytes | memoryview, ciphertext: bytes | memoryview) -> int:
+    return int(google_crc32c.extend(google_crc32c.value(bytes(length)), bytes(ciphertext)))
+
+
+def _record_binding(header_digest: bytes, index: int) -> bytes:
+    return header_digest + index.to_bytes(8, "big")
+
+
+def _epoch_layer_key(epoch_key: bytes, segment: str) -> bytes:
+    return derive(epoch_key, info=b"stolpe epoch layer v1\x00" + segment.encode())
