@@ -1,0 +1,169 @@
+"""A frame's whole way: gate, request, mask, analyse, encode, fragment, seal. Fails closed at every step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from node.camera.encoder import X264Encoder
+from node.camera.fragments import Fragment, Fragmenter
+from node.camera.gate import DarkReason, Gate
+from node.camera.painter import MaskedFrame, Painter
+from node.camera.segments import SegmentSealer
+from node.camera.source import FrameSource
+from node.camera.stages import Stages
+from node.clock import NS, Clock, Instant
+
+MAX_FAULTS_IN_A_ROW = 3
+STALL_NS = 2 * NS
+
+
+class Analyser(Protocol):
+    """What looks at masked frames, and nothing else."""
+
+    def observe(self, frame: MaskedFrame) -> None:
+        """Look at the lores picture of a frame."""
+        ...
+
+    def finish(self) -> None:
+        """The sensor closes: end what is going on."""
+        ...
+
+
+@dataclass(slots=True)
+class PipelineCounts:
+    """What happened so far."""
+
+    frames: int = 0
+    black_frames: int = 0
+    fragments: int = 0
+    sensor_opened: int = 0
+    dark: dict[DarkReason, int] = field(default_factory=dict)
+    """How often the sensor was found closed, by reason, the first reason first."""
+
+
+class Pipeline:
+    """One camera at work. `step` is the unit of work: at most one frame."""
+
+    def __init__(
+        self,
+        *,
+        source: FrameSource,
+        clock: Clock,
+        gate: Gate,
+        painter: Painter,
+        new_encoder: Callable[[], X264Encoder] | None,
+        sealer: SegmentSealer,
+        analyser: Analyser,
+        stages: Stages,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._gate = gate
+        self._painter = painter
+        self._new_encoder = new_encoder
+        self._sealer = sealer
+        self._analyser = analyser
+        self._stages = stages
+        self._running: _Run | None = None
+        self._faults_in_a_row = 0
+        self._last_ns: int | None = None
+        self.counts = PipelineCounts()
+        self.dark: DarkReason | None = None
+        """Why the sensor is closed; None while it is open."""
+
+    def step(self) -> bool:
+        """Take one frame, or wait in the dark for the next chance of one; False when nothing will come any more."""
+        now = self._clock.now()
+        self.dark = self._why_dark(now)
+        if self.dark is not None:
+            self.counts.dark[self.dark] = self.counts.dark.get(self.dark, 0) + 1
+            self.close()
+            return self._wait_in_the_dark(now)
+        if self._running is None:
+            self._open()
+        return self._take_frame()
+
+    def close(self) -> None:
+        """Close the sensor and bring to the recorder what was filmed until now. Closing twice is allowed."""
+        if self._running is None:
+            return
+        run, self._running = self._running, None
+        self._source.close()
+        if run.fragmenter is not None:
+            self._keep(run.fragmenter.finish())
+        self._sealer.finish(self._clock.now().utc_ns)
+        self._analyser.finish()
+        self._last_ns = None
+
+    def _why_dark(self, now: Instant) -> DarkReason | None:
+        if self._faults_in_a_row >= MAX_FAULTS_IN_A_ROW:
+            return "mask_fault"
+        return self._gate.dark(now, self._source.geometry)
+
+    def _wait_in_the_dark(self, now: Instant) -> bool:
+        # Only hours change by waiting; everything else by documents, which whoever runs this brings.
+        change_ns = self._gate.next_change(now) if self.dark == "outside_hours" else None
+        if change_ns is None:
+            return False
+        self._clock.wait_until(self._clock.boottime_ns() + change_ns - now.utc_ns)
+        return True
+
+    def _open(self) -> None:
+        self._source.open()
+        self.counts.sensor_opened += 1
+        encoder = self._new_encoder() if self._new_encoder is not None else None
+        self._running = _Run(encoder, Fragmenter() if encoder is not None else None)
+
+    def _take_frame(self) -> bool:
+        with self._stages.stage("capture"):
+            request = self._source.next_request()
+        if request is None:
+            self.close()
+            return False
+        try:
+            # The time of the exposure decides, not of the waiting: the hours may have ended meanwhile.
+            if self._why_dark(self._clock.now()) is None:
+                with self._stages.stage("mask"):
+                    frame = self._painter.paint(request)
+                self._use(frame)
+        finally:
+            request.release()
+        return True
+
+    def _use(self, frame: MaskedFrame) -> None:
+        self.counts.frames += 1
+        self.counts.black_frames += frame.fault is not None
+        self._faults_in_a_row = self._faults_in_a_row + 1 if frame.fault is not None else 0
+        if self._last_ns is not None and frame.sensor_ns - self._last_ns > STALL_NS:
+            stalled, again = self._utc(self._last_ns), self._utc(frame.sensor_ns)
+            self._sealer.gap(stalled.utc_ns, again.utc_ns, "no frames came")
+        self._last_ns = frame.sensor_ns
+        with self._stages.stage("analyse"):
+            self._analyser.observe(frame)
+        run = self._running
+        if run is None or run.encoder is None or run.fragmenter is None:
+            return
+        with self._stages.stage("encode"):
+            packets = run.encoder.encode(frame)
+        for packet in packets:
+            with self._stages.stage("fragment"):
+                fragment = run.fragmenter.add(packet)
+            self._keep(fragment)
+
+    def _keep(self, fragment: Fragment | None) -> None:
+        if fragment is not None:
+            self.counts.fragments += 1
+            with self._stages.stage("seal and write"):
+                self._sealer.add(fragment, self._utc(fragment.sensor_ns))
+
+    def _utc(self, sensor_ns: int) -> Instant:
+        now = self._clock.now()
+        return Instant(now.utc_ns - (self._clock.boottime_ns() - sensor_ns), now.trust)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The encoder of one time the sensor is open; neither where nothing is recorded."""
+
+    encoder: X264Encoder | None
+    fragmenter: Fragmenter | None
