@@ -1,0 +1,119 @@
+"""Epoch keys in the key slot: made before use, destroyed on time, and never longer there than the mandate allows.
+
+Owns the key slot, a file or a small EEPROM behind a path. Nothing here knows what the keys protect.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from node.clock import NS
+from node.errors import Refused
+from node.formats import slot
+from node.formats.slot import EpochSlot, SlotHeader
+from node.sealing.aead import new_key
+
+MIN_EPOCH_NS = 10 * 60 * NS
+SPARE_SLOTS = 4
+
+
+class EpochKeys:
+    """The epoch keys of one key slot.
+
+    An epoch belongs to one mandate and lasts retention / (slots - 4), at least ten minutes. It begins with the
+    first segment that needs it, and its key is destroyed at its beginning plus the retention: up to one epoch
+    early, never late.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._size = os.fstat(self._file).st_size
+        image = os.pread(self._file, self._size, 0)
+        self._header = slot.read_header(image)
+        self._slots = slot.read_slots(image)
+        # A torn slot may still hold the 32 bytes of a key that was being destroyed.
+        for index in range(slot.slot_count(self._size)):
+            at = slot.slot_offset(index)
+            if index not in self._slots and image[at : at + slot.SLOT_BYTES] != slot.EMPTY:
+                self._write(at, slot.EMPTY)
+
+    @classmethod
+    def create(cls, path: Path, *, size: int = slot.REFERENCE_BYTES) -> "EpochKeys":
+        """A new, empty key slot in a file of `size` bytes that does not exist yet."""
+        slot.slot_count(size)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise Refused(f"{path} exists: a key slot is never written over") from error
+        try:
+            os.pwrite(file, slot.pack_header(SlotHeader()) + bytes(size - slot.HEADER_BYTES), 0)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        return cls(path)
+
+    @property
+    def header(self) -> SlotHeader:
+        """What must not be rolled back."""
+        return self._header
+
+    @property
+    def live(self) -> frozenset[int]:
+        """The epochs whose keys are there."""
+        return frozenset(entry.epoch for entry in self._slots.values())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
+    def commit_header(self, header: SlotHeader) -> None:
+        """Write the next generation over the older copy, and read it back."""
+        self._write(slot.header_offset(header.generation), slot.pack_header(header))
+        self._header = header
+
+    def key(self, epoch: int) -> bytes | None:
+        """That epoch's key, or None if it was destroyed."""
+        return next((entry.key for entry in self._slots.values() if entry.epoch == epoch), None)
+
+    def for_capture(self, start_ns: int, *, mandate: bytes, retention_ns: int) -> tuple[int, bytes]:
+        """Epoch and key for a segment that begins at `start_ns` under the mandate of that digest."""
+        prefix = mandate[: slot.MANDATE_PREFIX_BYTES]
+        length = max(retention_ns // (slot.slot_count(self._size) - SPARE_SLOTS), MIN_EPOCH_NS)
+        for entry in self._slots.values():
+            begin = entry.destroy_at_ns - retention_ns
+            if entry.mandate_prefix == prefix and begin <= start_ns < begin + length:
+                return entry.epoch, entry.key
+        return self._new_epoch(start_ns, prefix, retention_ns)
+
+    def destroy_due(self, now_ns: int) -> tuple[int, ...]:
+        """Destroy every key whose time has come, read it back, and only then name its epoch."""
+        destroyed = []
+        for index, entry in list(self._slots.items()):
+            if entry.destroy_at_ns <= now_ns:
+                self._write(slot.slot_offset(index), slot.EMPTY)
+                del self._slots[index]
+                destroyed.append(entry.epoch)
+        return tuple(destroyed)
+
+    def _new_epoch(self, start_ns: int, prefix: bytes, retention_ns: int) -> tuple[int, bytes]:
+        free = next((i for i in range(slot.slot_count(self._size)) if i not in self._slots), None)
+        if free is None:
+            raise Refused(
+                f"{self._path}: the key slot is full: no epoch key can be made before one is destroyed"
+            )
+        number = max(self._header.floors.epoch, *self.live, 0) + 1
+        floors = replace(self._header.floors, epoch=number)
+        floor_ns = max(start_ns, self._header.time_floor_ns)
+        # The number is used up before the key exists: a cut in between wastes a number, never repeats one.
+        self.commit_header(self._header.next(time_floor_ns=floor_ns, floors=floors))
+        entry = EpochSlot(number, start_ns + retention_ns, prefix, new_key())
+        self._write(slot.slot_offset(free), slot.pack_slot(entry))
+        self._slots[free] = entry
+        return entry.epoch, entry.key
+
+    def _write(self, offset: int, data: bytes) -> None:
+        os.pwrite(self._file, data, offset)
+        os.fsync(self._file)
+        if os.pread(self._file, len(data), offset) != data:
+            raise OSError(f"{self._path}: what was written at {offset} is not what is read back")

@@ -1,0 +1,123 @@
+"""What a start does with the files that it finds, and the numbered invariants of FORMAT.md that they must meet."""
+
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from node.clock import rfc3339
+from node.errors import Damaged
+from node.formats import segment as fmt
+from node.formats import slot
+from node.formats.segment import TrailerState
+from node.recorder.ring import file_name, segment_paths
+from node.sealing.keys import SigningKey, VerifyingKey, verifies
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A segment that was cut and is now signed as it was found; `records` is None if its start was unreadable."""
+
+    path: Path
+    records: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that does not hold, by its number in FORMAT.md, and where."""
+
+    number: str
+    where: str
+    what: str
+
+
+def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
+    """Finish every segment without a trailer: cut it behind its last whole record and sign what is there."""
+    found = []
+    for path in segment_paths(directory):
+        try:
+            with mapped(path) as data:
+                segment = fmt.read(data)
+                finished = fmt.ends_in_trailer(data)
+        except Damaged:
+            found.append(Recovered(path, None))
+            continue
+        if not finished:
+            _finish(path, segment.end_of_records, signing)
+            found.append(Recovered(path, len(segment.records)))
+    return tuple(found)
+
+
+def _finish(path: Path, end: int, signing: SigningKey) -> None:
+    ending = fmt.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
+    with path.open("r+b") as file:
+        digest = sha256(file.read(end) + ending).digest()
+        file.seek(end)
+        file.write(ending + signing.sign(fmt.trailer_message(digest)))
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_ring(
+    directory: Path, *, slot_image: bytes | None, node: VerifyingKey | None
+) -> Iterator[Violation]:
+    """Every violation of the ring's invariants R1 to R6; those whose evidence is not given are left out."""
+    epochs = None if slot_image is None else {s.epoch for s in slot.read_slots(slot_image).values()}
+    last_start = -1
+    for path in segment_paths(directory):
+        try:
+            with mapped(path) as data:
+                segment = fmt.read(data)
+        except Damaged as error:
+            yield Violation("R1", path.name, str(error))
+            continue
+        header = segment.header
+        if path.name != file_name(header):
+            yield Violation("R2", path.name, f"its header says {file_name(header)}")
+        for damage in segment.damage:
+            yield Violation("R3", path.name, damage)
+        if segment.trailer is not None and node is not None:
+            message = fmt.trailer_message(segment.trailer.signed)
+            if not verifies(node, segment.trailer.signature, message):
+                yield Violation("R4", path.name, "its trailer is not signed by this node over these bytes")
+        if epochs is not None and segment.epoch not in epochs:
+            yield Violation("R5", path.name, f"the key of its epoch {segment.epoch} is gone: unlink it")
+        if header.start_ns < last_start:
+            yield Violation("R6", path.name, "it begins before the segment before it")
+        last_start = header.start_ns
+
+
+def check_slot(image: bytes, *, now_ns: int | None) -> Iterator[Violation]:
+    """Every violation of the key slot's invariants S1 to S4, at `now_ns` or else at the slot's own time floor."""
+    try:
+        header = slot.read_header(image)
+    except Damaged as error:
+        yield Violation("S1", "header", str(error))
+        return
+    whole = slot.read_slots(image)
+    for index in range(slot.slot_count(len(image))):
+        at = slot.slot_offset(index)
+        if index not in whole and image[at : at + slot.SLOT_BYTES] != slot.EMPTY:
+            yield Violation("S2", f"slot {index}", "neither empty nor whole")
+    numbers = [entry.epoch for entry in whole.values()]
+    for epoch in {n for n in numbers if numbers.count(n) > 1 or n > header.floors.epoch}:
+        yield Violation("S3", f"epoch {epoch}", "there twice, or above the highest number used")
+    judged_ns = header.time_floor_ns if now_ns is None else now_ns
+    for index, entry in whole.items():
+        if entry.destroy_at_ns <= judged_ns:
+            due = rfc3339(entry.destroy_at_ns)
+            yield Violation("S4", f"slot {index}", f"the key of epoch {entry.epoch} was due on {due}")
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[memoryview]:
+    """A file's bytes without reading them into memory; `Damaged` if it has none."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise Damaged("an empty file")
+        # Not closed by hand: the traceback of an error still holds views, and closing would then fail itself.
+        yield memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
