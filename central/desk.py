@@ -1,0 +1,104 @@
+"""The release desk: opens what can be opened, writes the clips, and says in a report what it did."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from central.clip import ClipWriter
+from central.opening import OpenedSegment, Place, epoch_keys, node_key, opened
+from central.report import ClipLine, GapLine, Report, SegmentLine
+from node.clock import rfc3339
+from node.errors import Refused
+from node.sealing.keys import PrivateKeys
+
+
+class Desk:
+    """One opening into the folder `work`. Clips are named like `out`; a second one is needed only where the
+    pictures' format changed on the way."""
+
+    def __init__(self, *, work: Path, out: Path) -> None:
+        self._work = work
+        self._out = out
+        self._clips: list[tuple[bytes, Path, ClipWriter]] = []
+        self._segments: list[SegmentLine] = []
+        self._gaps: list[GapLine] = []
+        self._not_opened: list[str] = []
+        self._times: list[int] = []
+
+    def open_all(self, place: Place, keys: Mapping[str, PrivateKeys]) -> tuple[tuple[Path, ...], Report]:
+        """Open every segment that opens; `Refused` with the first reason if none does."""
+        epochs, node = epoch_keys(place.slot), node_key(place.node)
+        used: set[str] = set()
+        seen: set[str] = set()
+        for path in place.segments:
+            try:
+                segment = opened(path, epochs=epochs, keys=keys, node=node)
+            except Refused as refusal:
+                self._not_opened.append(str(refusal))
+                continue
+            if segment.header.segment in seen:
+                self._not_opened.append(f"{path.name}: segment {segment.header.segment} was given twice")
+                continue
+            seen.add(segment.header.segment)
+            self._add(segment)
+            used.update(segment.opened_by)
+        if not self._times:
+            raise Refused(self._not_opened[0] if self._not_opened else "there is no picture in it")
+        for _, _, writer in self._clips:
+            writer.close()
+        report = self._report(used, keys, str(place.node.name) if place.node else None)
+        return tuple(path for _, path, _ in self._clips), report
+
+    def _add(self, segment: OpenedSegment) -> None:
+        writer = self._writer(segment)
+        count = 0
+        for utc_ns, fragment in segment.fragments:
+            writer.add(utc_ns, fragment)
+            self._times.append(utc_ns)
+            count += 1
+        header = segment.header
+        self._segments.append(
+            SegmentLine(
+                file=segment.path.name,
+                segment=header.segment,
+                node=header.node,
+                start=rfc3339(header.start_ns),
+                time_trust=header.time_trust,
+                mandate=header.mandate,
+                masks=header.masks,
+                aead=header.aead,
+                opened_by=segment.opened_by,
+                fragments=count,
+                ending=segment.ending,
+                signature=segment.signature,
+                notes=tuple(segment.notes),
+            )
+        )
+        self._gaps += [GapLine(rfc3339(at), rfc3339(gap.until_ns), gap.reason) for at, gap in segment.gaps]
+
+    def _writer(self, segment: OpenedSegment) -> ClipWriter:
+        for init, _, writer in self._clips:
+            if init == segment.init:
+                return writer
+        number = len(self._clips) + 1
+        name = self._out.name if number == 1 else f"{self._out.stem}-{number}{self._out.suffix}"
+        path = self._work / name
+        writer = ClipWriter(path, segment.init, segment.header.timescale)
+        self._clips.append((segment.init, path, writer))
+        return writer
+
+    def _report(self, used: set[str], keys: Mapping[str, PrivateKeys], node_key: str | None) -> Report:
+        return Report(
+            clips=tuple(
+                ClipLine(path.name, writer.frames, sha256(path.read_bytes()).hexdigest())
+                for _, path, writer in self._clips
+            ),
+            frames=sum(writer.frames for _, _, writer in self._clips),
+            first=rfc3339(self._times[0]),
+            last=rfc3339(max(writer.last_ns for _, _, writer in self._clips)),
+            kems={owner: keys[owner].recipient.kem for owner in sorted(used)},
+            node_key=node_key,
+            segments=tuple(self._segments),
+            gaps=tuple(self._gaps),
+            not_opened=tuple(self._not_opened),
+        )

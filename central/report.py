@@ -1,0 +1,75 @@
+"""What was opened, from when, by whom, and what was not as it should be: as text for people and as JSON."""
+
+import msgspec
+
+
+class SegmentLine(msgspec.Struct, frozen=True):
+    """One segment of the clip."""
+
+    file: str
+    segment: str
+    node: str
+    start: str
+    time_trust: str
+    mandate: str
+    masks: str | None
+    aead: str
+    opened_by: tuple[str, ...]
+    fragments: int
+    ending: str
+    signature: str
+    notes: tuple[str, ...]
+
+
+class GapLine(msgspec.Struct, frozen=True):
+    """A stretch without footage, and why."""
+
+    start: str
+    until: str
+    reason: str
+
+
+class ClipLine(msgspec.Struct, frozen=True):
+    """A file that was written."""
+
+    file: str
+    frames: int
+    sha256: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One opening."""
+
+    clips: tuple[ClipLine, ...]
+    frames: int
+    first: str
+    last: str
+    kems: dict[str, str]
+    node_key: str | None
+    segments: tuple[SegmentLine, ...]
+    gaps: tuple[GapLine, ...]
+    not_opened: tuple[str, ...]
+
+    def as_json(self) -> bytes:
+        """Indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+    def as_text(self) -> str:
+        """A page a person can read."""
+        lines = [f"{clip.file}: {clip.frames} pictures, SHA-256 {clip.sha256}" for clip in self.clips]
+        lines += [f"from {self.first} to {self.last} (UTC)"]
+        lines += [f"opened with {owner}'s key ({kem})" for owner, kem in self.kems.items()]
+        if self.node_key is not None:
+            lines.append(f"node's signatures are judged by {self.node_key}, as it was found or named")
+        for line in self.segments:
+            lines.append(
+                f"segment {line.start} {line.segment}: node {line.node}, {line.fragments} fragments, "
+                f"{line.ending}, node's signature {line.signature}, clock {line.time_trust}"
+            )
+            lines += [f"  note: {note}" for note in line.notes]
+        lines += [f"gap {gap.start} to {gap.until}: {gap.reason}" for gap in self.gaps]
+        lines += [f"not opened: {reason}" for reason in self.not_opened]
+        mandates = sorted({line.mandate for line in self.segments})
+        masks = sorted({line.masks or "none (the mandate says: nothing to mask)" for line in self.segments})
+        lines += [f"mandate {', '.join(mandates)}", f"mask set {', '.join(masks)}"]
+        return "\n".join(lines) + "\n"

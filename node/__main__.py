@@ -1,0 +1,5 @@
+"""`python -m node` is `stolpe`."""
+
+from node.cli import main
+
+main()

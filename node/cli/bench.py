@@ -1,0 +1,55 @@
+"""`stolpe bench`: what things cost, each beside its reference in the same run, so that a slow machine cancels out."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from node.cli.bench_measures import MEASURES, Measured
+from node.errors import Refused
+
+TABLE_COLUMNS = 160
+_EXAMPLE = "Example: stolpe bench --only mask_30 --json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bench", epilog=_EXAMPLE)(bench_command)
+
+
+def bench_command(
+    only: Annotated[
+        list[str] | None, typer.Option(help="one measure by its name; repeat it for more")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """Measure: medians of five runs, against a reference that runs in the same minute."""
+    unknown = [name for name in only or () if name not in MEASURES]
+    if unknown:
+        raise Refused(f"no measure is called {unknown[0]}: there are {', '.join(MEASURES)}")
+    console = Console(stderr=True, highlight=False)
+    found = []
+    for name in only or MEASURES:
+        with console.status(name):
+            measured = MEASURES[name](name)
+        found.append(measured)
+        if as_json:
+            typer.echo(msgspec.json.encode(measured).decode())
+    if not as_json:
+        console = Console(highlight=False)
+        width = console.width if console.is_terminal else TABLE_COLUMNS
+        console.print(_table(found), width=width)
+
+
+def _table(found: list[Measured]) -> Table:
+    table = Table("measure", "value", "reference", "ratio", "goal", "met", "what the reference is")
+    for measured in found:
+        against = "" if measured.against is None else f"{measured.against:.3f}"
+        ratio = "" if measured.ratio is None else f"{measured.ratio:.2f}"
+        goal = "" if measured.goal is None else f"≤ {measured.goal:g}"
+        met = {True: "yes", False: "NO", None: ""}[measured.met]
+        value = f"{measured.value:.3f} {measured.unit}"
+        table.add_row(measured.name, value, against, ratio, goal, met, measured.reference)
+    return table

@@ -1,0 +1,273 @@
+"""The measures of `stolpe bench`. A ratio is to the reference of the same run; a goal without one is absolute."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import numpy as np
+
+from node.analysis.events import MotionEvents
+from node.camera.encoder import X264Encoder
+from node.camera.fragments import Fragment, Fragmenter
+from node.camera.painter import MaskedFrame, Painter
+from node.camera.segments import SegmentSealer
+from node.camera.source import Picture, new_picture, scale_into
+from node.camera.synthetic import SyntheticStreet
+from node.cli.bench_scene import (
+    START_NS,
+    example_keys,
+    irregular_polygons,
+    reopened_ring,
+    ring_in,
+    sealed_under,
+)
+from node.clock import NS, Instant, SimulatedClock
+from node.masks.geometry import Size, full_view
+from node.masks.raster import MaskRaster, rasterise
+from node.recorder.ring import Ring, segment_paths
+from node.sealing.aead import Aead, fastest_aead, new_key
+
+RUNS = 5
+FULL_HD, LORES = (1920, 1080), (320, 180)
+FRAME_RATE = 15.0
+GUARD_PX = 16
+BITS_PER_SECOND = 4_000_000
+FRAGMENT_BYTES = BITS_PER_SECOND // 8
+SEGMENTS = 20_000
+SECONDS = 60
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One measure: median of five runs, its reference in the same run, and the goal that one of them has."""
+
+    name: str
+    value: float
+    unit: str
+    against: float | None
+    ratio: float | None
+    goal: float | None
+    met: bool | None
+    reference: str
+    runs: int = RUNS
+
+
+def _against(
+    name: str, value: float, unit: str, reference: tuple[float, str], goal: float | None
+) -> Measured:
+    against, what = reference
+    ratio = value / against
+    return Measured(name, value, unit, against, ratio, goal, None if goal is None else ratio <= goal, what)
+
+
+def _absolute(name: str, value: float, unit: str, goal: float, what: str) -> Measured:
+    return Measured(name, value, unit, None, None, goal, value <= goal, what)
+
+
+def _median_ms(work: Callable[[], object], *, repeat: int) -> float:
+    """Median over the runs of each run's median call, in milliseconds of wall time."""
+    return median(median(_timed_ms(work) for _ in range(repeat)) for _ in range(RUNS))
+
+
+def _timed_ms(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3
+
+
+def mask(cover: float, name: str) -> Measured:
+    """Painting a 1080p and a lores picture in place, against a hot memset of as many bytes as become black."""
+    raster = _raster(cover)
+    painter, request = Painter(raster), _StillRequest(FULL_HD)
+    black = sum(
+        int(stream.luma.sum()) + 2 * int(stream.chroma.sum()) for stream in (raster.main, raster.lores)
+    )
+    ms = _median_ms(partial(painter.paint, request), repeat=50)
+    if not black:
+        return _absolute(name, ms, "ms", 0.05, "absolute: nothing to paint")
+    target = np.empty(black, np.uint8)
+    memset_ms = _median_ms(partial(target.fill, 16), repeat=50)
+    return _against(name, ms, "ms", (memset_ms, f"memset of {black} bytes"), 9.0)
+
+
+def raster(name: str) -> Measured:
+    """From six polygons to the pixels of every plane at 1080p."""
+    return _absolute(
+        name, _median_ms(partial(_raster, 0.3), repeat=3), "ms", 50.0, "absolute, 1080p, 30 % cover"
+    )
+
+
+def seal_write(name: str) -> Measured:
+    """Processor time of sealing and writing a minute at 4 Mbit/s, against encrypting as many bytes in memory."""
+    data = bytes(FRAGMENT_BYTES)
+    cipher = Aead(fastest_aead(), new_key())
+
+    def encrypt() -> None:
+        for index in range(SECONDS):
+            cipher.seal(index, data, b"")
+
+    ours, raw = [], []
+    for _ in range(RUNS):
+        with _ring() as (ring, sealer, _):
+            ours.append(_cpu_ms(partial(_write_minute, ring, sealer, data)))
+        raw.append(_cpu_ms(encrypt))
+    share = median(ours) / (SECONDS * 1e3)
+    what = f"{fastest_aead()} alone, {median(raw) / (SECONDS * 1e3):.5f} of a core"
+    return _against(name, share, "of a core", (median(raw) / (SECONDS * 1e3), what), None)
+
+
+def ring_amplification(name: str) -> Measured:
+    """Bytes of finished files for each byte of video in them, at 2 Mbit/s."""
+    fragment = bytes(FRAGMENT_BYTES // 2)
+    with _ring() as (ring, sealer, _):
+        _write_minute(ring, sealer, fragment)
+        size = ring.size
+    what = "bytes of video; sizes of files, not of blocks"
+    return _against(name, size / 1e6, "MB", (SECONDS * len(fragment) / 1e6, what), 1.10)
+
+
+def ring_recovery(name: str) -> Measured:
+    """Building a ring's index from 20,000 segment files."""
+    with _ring() as (ring, sealer, folder):
+        _write_minute(ring, sealer, b"\0" * 100, seconds=1)
+        (first,) = segment_paths(folder / "ring")
+        data = first.read_bytes()
+        for n in range(SEGMENTS - 1):
+            (folder / "ring" / f"{n:05d}_{first.name}").write_bytes(data)
+        reopen = partial(reopened_ring, folder)
+        seconds = median(_timed_ms(reopen) for _ in range(RUNS)) / 1e3
+    return _absolute(name, seconds, "s", 5.0, f"absolute, {SEGMENTS} segments, warm")
+
+
+def analysis(name: str) -> Measured:
+    """All detectors on one lores picture of the synthetic street, processor time of one thread."""
+    frames = _street_frames(LORES, count=150)
+    events = MotionEvents(size=LORES, blind=np.zeros(LORES[::-1], np.bool_))
+    times = []
+    for n in range(RUNS * len(frames)):
+        luma = frames[n % len(frames)].luma.copy()
+        times.append(_cpu_ms(partial(events.observe, luma, n / FRAME_RATE)))
+    return _absolute(name, median(times), "ms", 3.0, "absolute, 320x180, motion only")
+
+
+def pipeline(name: str) -> Measured:
+    """A frame's way at 1080p from masking to the disk, against x264 alone on the same masked pictures."""
+    frames = _street_frames(FULL_HD, count=45)
+    ratios = [_pipeline_once(frames) for _ in range(RUNS)]
+    whole, alone = median(w for w, _ in ratios), median(a for _, a in ratios)
+    return _against(name, whole, "ms a frame", (alone, "libx264 ultrafast zerolatency 4 Mbit/s alone"), 1.8)
+
+
+def _pipeline_once(frames: list[Picture]) -> tuple[float, float]:
+    """Processor milliseconds a frame: the whole way, and x264 alone."""
+    painter = Painter(_raster(0.3))
+    events = MotionEvents(size=LORES, blind=np.zeros(LORES[::-1], np.bool_))
+    encoder, fragmenter = _encoder(), Fragmenter()
+    whole = 0.0
+    with _ring() as (_, sealer, _folder):
+        for n, picture in enumerate(frames):
+            request = _StillRequest(FULL_HD, picture, sensor_ns=int(n * NS / FRAME_RATE))
+            whole += _cpu_ms(partial(_way, request, painter, events, encoder, fragmenter, sealer))
+    encoder, alone = _encoder(), 0.0
+    for n, picture in enumerate(frames):
+        frame = painter.paint(_StillRequest(FULL_HD, picture, sensor_ns=int(n * NS / FRAME_RATE)))
+        alone += _cpu_ms(partial(encoder.encode, frame))
+    return whole / len(frames), alone / len(frames)
+
+
+def _way(  # noqa: PLR0917 — the parts of a frame's way
+    request: "_StillRequest",
+    painter: Painter,
+    events: MotionEvents,
+    encoder: X264Encoder,
+    fragmenter: Fragmenter,
+    sealer: SegmentSealer,
+) -> None:
+    frame: MaskedFrame = painter.paint(request)
+    events.observe(frame.lores.luma, frame.sensor_ns / NS)
+    for packet in encoder.encode(frame):
+        fragment = fragmenter.add(packet)
+        if fragment is not None:
+            sealer.add(fragment, Instant(START_NS + fragment.sensor_ns, "simulated"))
+
+
+MEASURES: dict[str, Callable[[str], Measured]] = {
+    "mask_0": partial(mask, 0.0),
+    "mask_10": partial(mask, 0.1),
+    "mask_30": partial(mask, 0.3),
+    "mask_60": partial(mask, 0.6),
+    "raster": raster,
+    "seal_write": seal_write,
+    "ring_amplification": ring_amplification,
+    "ring_recovery": ring_recovery,
+    "analysis": analysis,
+    "pipeline": pipeline,
+}
+
+
+class _StillRequest:
+    """One moment of a camera that always delivers the same picture."""
+
+    def __init__(self, size: Size, picture: Picture | None = None, sensor_ns: int = 0) -> None:
+        self.main = picture or new_picture(size)
+        self.lores = new_picture(LORES)
+        scale_into(self.main, self.lores)
+        self.sensor_ns = sensor_ns
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+def _raster(cover: float) -> MaskRaster:
+    geometry = full_view(sensor="bench", main=FULL_HD, lores=LORES)
+    return rasterise(irregular_polygons(cover), geometry, guard_px=GUARD_PX)
+
+
+def _encoder() -> X264Encoder:
+    return X264Encoder(size=FULL_HD, frame_rate=FRAME_RATE, bits_per_second=BITS_PER_SECOND)
+
+
+def _cpu_ms(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1e3
+
+
+@contextmanager
+def _ring() -> Iterator[tuple[Ring, SegmentSealer, Path]]:
+    """A fresh ring, and a sealer that writes into it."""
+    with tempfile.TemporaryDirectory(prefix="stolpe-bench-") as name:
+        folder = Path(name)
+        keys = example_keys(folder)
+        under = sealed_under(keys, full_view(sensor="bench", main=FULL_HD, lores=LORES))
+        clock = SimulatedClock(start_utc_ns=START_NS)
+        ring = ring_in(folder, keys, clock, preallocate_bytes=2 * SECONDS * FRAGMENT_BYTES)
+        yield ring, SegmentSealer(under=under, send=ring.accept), folder
+        ring.close()
+
+
+def _write_minute(ring: Ring, sealer: SegmentSealer, data: bytes, seconds: int = SECONDS) -> None:
+    for second in range(seconds):
+        at = START_NS + second * NS
+        sealer.add(Fragment(b"init", data, second * NS, 15), Instant(at, "simulated"))
+    sealer.finish(START_NS + seconds * NS)
+    assert ring.segments  # noqa: S101 — a measure of nothing would be worth nothing
+
+
+def _street_frames(size: Size, *, count: int) -> list[Picture]:
+    """Raw pictures of the synthetic street, copied."""
+    street = SyntheticStreet(clock=SimulatedClock(start_utc_ns=START_NS), size=size, frame_rate=FRAME_RATE)
+    street.open()
+    frames = []
+    for _ in range(count):
+        request = street.next_request()
+        if request is None:
+            break
+        frames.append(Picture(request.main.luma.copy(), tuple(plane.copy() for plane in request.main.chroma)))
+        request.release()
+    street.close()
+    return frames
