@@ -48,7 +48,7 @@ def root_command(
     threshold: Annotated[int, typer.Option(help="how many controllers must sign a mandate")] = 1,
 ) -> None:
     """Write a root: whose signatures make a mandate."""
-    create_whole(out, encode(new_root(controller, threshold)))
+    create_whole(out, _read_back(encode(new_root(controller, threshold))))
     typer.echo(f"{out}: to be signed by {threshold} of {len(controller)} controllers")
 
 
@@ -98,7 +98,7 @@ def new_command(
         recipient=recipient,
         recovery=recovery,
     )
-    create_whole(out, encode(new_mandate(people, terms)))
+    create_whole(out, _read_back(encode(new_mandate(people, terms))))
     typer.echo(
         f"{out}: edit it, then `stolpe mandate sign {out} --key CONTROLLER.key --out {out.stem}.jws.json`"
     )
@@ -167,3 +167,9 @@ def payload_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 def _ns(moment: datetime) -> int:
     return parse_rfc3339(moment.isoformat())
+
+
+def _read_back(payload: bytes) -> bytes:
+    """What was written, if it is also what a reader takes: some rules are checked only on reading."""
+    decode_any(payload)
+    return payload
