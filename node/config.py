@@ -11,6 +11,7 @@ from node.errors import Refused
 MAX_CONFIG_BYTES = 64 * 1024
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 FilePath = Annotated[str, Meta(pattern=r"^/", max_length=255)]
+UserName = Annotated[str, Meta(pattern=r"\A[a-z_][a-z0-9_-]{0,31}\Z")]
 Side = Annotated[int, Meta(ge=32, le=8192)]
 
 
@@ -28,6 +29,17 @@ class BrokerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8883
     ca_file: FilePath = "/etc/stolpe/tls/ca.pem"
     certificate_file: FilePath = "/etc/stolpe/tls/node.pem"
+    keepalive_seconds: Annotated[int, Meta(ge=5, le=600)] = 30
+    will_delay_seconds: Annotated[int, Meta(ge=0, le=3600)] = 15
+    session_expiry_seconds: Annotated[int, Meta(ge=0, le=30 * 86_400)] = 7 * 86_400
+
+
+class UplinkSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often the node tells of itself, and how many events it keeps for a broker that is away."""
+
+    health_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30
+    republish_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 3600
+    outbox_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 34)] = 64 << 20
 
 
 class SensorSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +50,8 @@ class SensorSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lores: tuple[Side, Side] = (640, 360)
     frames_per_second: Annotated[float, Meta(gt=0, le=60)] = 15.0
     bits_per_second: Annotated[int, Meta(ge=100_000, le=50_000_000)] = 4_000_000
+    videos: Annotated[tuple[FilePath, ...], Meta(max_length=100)] = ()
+    hung_seconds: Annotated[float, Meta(ge=1, le=60)] = 5.0
 
 
 class PathsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,13 +60,26 @@ class PathsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring: FilePath = "/var/lib/stolpe/ring"
     documents: FilePath = "/var/lib/stolpe/documents"
     epoch_slot: FilePath = "/var/lib/stolpe/epochs.slot"
+    audit: FilePath = "/var/lib/stolpe/audit"
+    node_key: FilePath = "/var/lib/stolpe/node.key"
+    outbox: FilePath = "/var/lib/stolpe-uplink/outbox.sqlite"
     run: FilePath = "/run/stolpe"
 
 
 class RingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much of the disk the ring may take. How long it keeps is the mandate's business."""
+    """How much of the disk the ring may take, and must leave. How long it keeps is the mandate's business."""
 
     capacity_bytes: Annotated[int, Meta(ge=16 << 20, le=1 << 50)] = 32 << 30
+    reserve_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 64 << 20
+
+
+class UsersSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which user each daemon runs as: an inbox takes a message from these only."""
+
+    camera: UserName = "stolpe-camera"
+    recorder: UserName = "stolpe-recorder"
+    uplink: UserName = "stolpe-uplink"
+    commissioning: UserName = "stolpe-commissioning"
 
 
 class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,9 +87,11 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     node: NodeSection
     broker: BrokerSection
+    uplink: UplinkSection = UplinkSection()
     sensor: SensorSection = SensorSection()
     paths: PathsSection = PathsSection()
     ring: RingSection = RingSection()
+    users: UsersSection = UsersSection()
 
 
 def read_config(path: Path) -> NodeConfig:

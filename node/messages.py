@@ -1,30 +1,252 @@
-"""What the daemons say to each other: frozen, typed, bounded. A message type is a name in the design's words."""
+"""What the daemons say to each other: frozen, typed, bounded. A message type is a name in the design's words.
+
+`node.bus` says who may send which of them to whom. A message that must not be lost is repeated until it is
+answered, so every receiver takes the same one twice without harm: records by index, events by id and stage,
+requests by id.
+"""
+
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from node.clock import TimeTrust
+
+Daemon = Literal["camera", "recorder", "uplink", "commissioning"]
+
+MAX_DOCUMENT_MESSAGE_BYTES = 768 * 1024
+Ulid = Annotated[str, Meta(pattern=r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
+Short = Annotated[str, Meta(max_length=64)]
+Line = Annotated[str, Meta(max_length=400)]
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Nanoseconds = Count
+Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
+
+DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
+Severity = Literal["low", "medium", "high", "critical"]
+Stage = Literal["start", "update", "end"]
+DarkReason = Literal[
+    "time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault", "camera_fault"
+]
 
 
-class OpenSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
-    """From the camera: a segment begins. `header` is its JSON, `wraps` the wraps without their epoch layer."""
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """A frozen value in which unknown fields are refused; its tag is its type's name."""
 
-    segment: str
+
+# Footage: from the camera to the recorder, and what the recorder says of it.
+
+
+class OpenSegment(_Message, frozen=True):
+    """A segment begins. `header` is its JSON, `wraps` the wraps without their epoch layer."""
+
+    segment: Ulid
     header: bytes
     wraps: bytes
-    retention_hours: int
+    retention_hours: Annotated[int, Meta(ge=1, le=24 * 366)]
 
 
-class SealedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
-    """From the camera: the segment's next record, `index` counting from 0."""
+class SealedRecord(_Message, frozen=True):
+    """The segment's next record, `index` counting from 0."""
 
-    segment: str
-    index: int
+    segment: Ulid
+    index: Count
     ciphertext: bytes
 
 
-class CloseSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
-    """From the camera: no record of this segment follows; `count` is how many there were."""
+class CloseSegment(_Message, frozen=True):
+    """No record of this segment follows; `count` is how many there were."""
 
-    segment: str
-    count: int
+    segment: Ulid
+    count: Count
 
 
-RecorderMessage = OpenSegment | SealedRecord | CloseSegment
+class RecordsStored(_Message, frozen=True):
+    """The first `count` records of the segment are on the disk to stay."""
+
+    segment: Ulid
+    count: Count
+
+
+class SegmentRefused(_Message, frozen=True):
+    """Nothing more of this segment is taken, beyond what was stored: begin another one."""
+
+    segment: Ulid
+    reason: Line
+
+
+# Who is there.
+
+
+class CameraAlive(_Message, frozen=True):
+    """Once a second. `instance` is new with every start: a segment that an earlier one began will not go on."""
+
+    instance: Ulid
+
+
+class RecorderAlive(_Message, frozen=True):
+    """Once a second. `segment` is the one written last, by this instance or found by its recovery; None: none."""
+
+    instance: Ulid
+    segment: Ulid | None
+    stored: Count
+
+
+class UplinkAlive(_Message, frozen=True):
+    """Once a second."""
+
+    instance: Ulid
+
+
+# Events: until the uplink has them on its disk, whoever saw them keeps them.
+
+
+class EventHappened(_Message, frozen=True):
+    """Something began, went on or ended. `alarm` is its severity if the mandate wants a person to look."""
+
+    id: Ulid
+    stage: Stage
+    kind: Short
+    start_ns: Nanoseconds
+    end_ns: Nanoseconds | None
+    score: Annotated[float, Meta(ge=0, le=1)]
+    time_trust: TimeTrust
+    zone: Short | None = None
+    alarm: Severity | None = None
+    detail: Line = ""
+    mandate: Short | None = None
+    masks: Short | None = None
+
+
+class EventTaken(_Message, frozen=True):
+    """That stage of the event is on the uplink's disk."""
+
+    id: Ulid
+    stage: Stage
+
+
+# The audit log: commit before effect.
+
+
+class AuditRequest(_Message, frozen=True):
+    """Write this down, and only then may it take effect. The same id is written once."""
+
+    id: Ulid
+    action: Short
+    subject: Line
+    reason: Line = ""
+
+
+class AuditCommitted(_Message, frozen=True):
+    """The request's entry is on the disk, at this index of the log."""
+
+    id: Ulid
+    index: Count
+
+
+class AuditCheckpoint(_Message, frozen=True):
+    """Signed size and head (SHA-256, hex) of the log; leaves the node so that a truncated log shows."""
+
+    size: Count
+    head: Short
+    time_ns: Nanoseconds
+    signature: Annotated[str, Meta(max_length=128)]
+
+
+# Documents.
+
+
+class DocumentArrived(_Message, frozen=True):
+    """A signed document as it came, sealed to the node; only the recorder can open and commit it."""
+
+    id: Ulid
+    sealed: Document
+
+
+class DocumentAnswered(_Message, frozen=True):
+    """What became of it. `kind` is None if it could not be read."""
+
+    id: Ulid
+    accepted: bool
+    kind: DocumentKind | None
+    reason: Line
+
+
+class DocumentsChanged(_Message, frozen=True):
+    """Read the documents in force again, and verify them."""
+
+    generation: Count
+
+
+# What each daemon tells of itself, for state and health. Nothing here depends on what masks hide.
+
+
+class CameraReport(_Message, frozen=True):
+    """The camera's state: why it is dark (None: it films), and its counters since its start."""
+
+    instance: Ulid
+    dark: DarkReason | None
+    detail: Line
+    mandate: Short | None
+    mandate_version: Count | None
+    masks: Short | None
+    masks_version: Count | None
+    time_trust: TimeTrust
+    geometry: Annotated[bytes, Meta(max_length=1024)]
+    sensor_opened: Count
+    frames: Count
+    black_frames: Count
+    fragments: Count
+    frame_age_ms: Count | None
+    unacknowledged: Count
+    dropped_fragments: Count
+    events_waiting: Count
+    events_dropped: Count
+    messages_refused: Count
+    next_change_ns: Nanoseconds | None = None
+    first_fragment_ms: Count | None = None
+
+
+class RecorderReport(_Message, frozen=True):
+    """The recorder's state: its ring against its bounds, its keys, its log."""
+
+    instance: Ulid
+    time_trust: TimeTrust
+    ring_bytes: Count
+    ring_capacity_bytes: Count
+    ring_segments: Count
+    oldest_ns: Nanoseconds | None
+    epochs: Count
+    deletion: Literal["proven", "unlink"]
+    audit_size: Count
+    records: Count
+    record_bytes: Count
+    evicted: Count
+    recovered: Count
+    storage: Literal["good", "full", "failing"]
+    storage_detail: Line
+    documents_accepted: Count
+    documents_refused: Count
+    messages_refused: Count
+    events_waiting: Count
+
+
+SegmentMessage = OpenSegment | SealedRecord | CloseSegment
+Message = (
+    SegmentMessage
+    | RecordsStored
+    | SegmentRefused
+    | CameraAlive
+    | RecorderAlive
+    | UplinkAlive
+    | EventHappened
+    | EventTaken
+    | AuditRequest
+    | AuditCommitted
+    | AuditCheckpoint
+    | DocumentArrived
+    | DocumentAnswered
+    | DocumentsChanged
+    | CameraReport
+    | RecorderReport
+)

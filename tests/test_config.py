@@ -19,21 +19,36 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "port": 8883,
         "ca_file": "/etc/stolpe/tls/ca.pem",
         "certificate_file": "/etc/stolpe/tls/node.pem",
+        "keepalive_seconds": 30,
+        "will_delay_seconds": 15,
+        "session_expiry_seconds": 7 * 86_400,
     },
+    "uplink": {"health_seconds": 30, "republish_seconds": 3600, "outbox_bytes": 64 * 1024**2},
     "sensor": {
         "source": "picamera2",
         "main": (1920, 1080),
         "lores": (640, 360),
         "frames_per_second": 15.0,
         "bits_per_second": 4_000_000,
+        "videos": (),
+        "hung_seconds": 5.0,
     },
     "paths": {
         "ring": "/var/lib/stolpe/ring",
         "documents": "/var/lib/stolpe/documents",
         "epoch_slot": "/var/lib/stolpe/epochs.slot",
+        "audit": "/var/lib/stolpe/audit",
+        "node_key": "/var/lib/stolpe/node.key",
+        "outbox": "/var/lib/stolpe-uplink/outbox.sqlite",
         "run": "/run/stolpe",
     },
-    "ring": {"capacity_bytes": 32 * 1024**3},
+    "ring": {"capacity_bytes": 32 * 1024**3, "reserve_bytes": 64 * 1024**2},
+    "users": {
+        "camera": "stolpe-camera",
+        "recorder": "stolpe-recorder",
+        "uplink": "stolpe-uplink",
+        "commissioning": "stolpe-commissioning",
+    },
 }
 
 

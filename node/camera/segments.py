@@ -14,7 +14,7 @@ from node.mandate.documents import Mandate, MaskSet
 from node.mandate.ids import new_ulid
 from node.mandate.trust import Believed
 from node.masks.geometry import Size
-from node.messages import CloseSegment, OpenSegment, RecorderMessage, SealedRecord
+from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.sealing.aead import AeadName, new_key
 from node.sealing.recipients import wrap
 
@@ -36,7 +36,7 @@ class SealedUnder:
 class SegmentSealer:
     """Seals fragments one by one and sends them on; begins a new segment every minute, and for every new init."""
 
-    def __init__(self, *, under: SealedUnder, send: Callable[[RecorderMessage], None]) -> None:
+    def __init__(self, *, under: SealedUnder, send: Callable[[SegmentMessage], None]) -> None:
         self._under = under
         self._send = send
         self._open: _OpenSegment | None = None

@@ -27,7 +27,7 @@ from node.formats.segment import digest_text
 from node.mandate.documents import Fractions
 from node.masks.geometry import Size
 from node.masks.raster import MaskRaster, rasterise
-from node.messages import CloseSegment, RecorderMessage, SealedRecord
+from node.messages import CloseSegment, SealedRecord, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.recorder.ring import Ring
 from node.sealing.aead import AeadName, fastest_aead
@@ -204,12 +204,12 @@ def default_bits_per_second(size: Size) -> int:
 class _Sent:
     """What goes to the recorder passes through here, to be counted and told."""
 
-    def __init__(self, accept: Callable[[RecorderMessage], None], progress: ReplayProgress) -> None:
+    def __init__(self, accept: Callable[[SegmentMessage], None], progress: ReplayProgress) -> None:
         self._accept = accept
         self._progress = progress
         self.bytes = 0
 
-    def __call__(self, message: RecorderMessage) -> None:
+    def __call__(self, message: SegmentMessage) -> None:
         self._accept(message)
         match message:
             case SealedRecord():

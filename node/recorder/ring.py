@@ -12,7 +12,7 @@ from node.clock import NS, Clock, rfc3339
 from node.errors import Damaged, Refused
 from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader
-from node.messages import CloseSegment, OpenSegment, RecorderMessage, SealedRecord
+from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.recorder.segment_file import SegmentFile
 from node.sealing.keys import SigningKey
@@ -61,7 +61,7 @@ class Ring:
         """Bytes of all finished segments."""
         return sum(kept.size for kept in self._kept)
 
-    def accept(self, message: RecorderMessage) -> None:
+    def accept(self, message: SegmentMessage) -> None:
         """Do what the camera says. When this returns, it is on the disk to stay."""
         self.expire()
         match message:

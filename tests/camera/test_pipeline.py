@@ -14,7 +14,7 @@ from node.clock import NS, SimulatedClock
 from node.formats.segment import Gap, RecordType, end_count
 from node.mandate.hours import DAYS, Window
 from node.masks.geometry import Size
-from node.messages import CloseSegment, RecorderMessage
+from node.messages import CloseSegment, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.recorder.ring import Ring
 from node.sealing.keys import public_halves, verifying_key
@@ -208,7 +208,7 @@ class Failing(Watcher):
             raise RuntimeError("a detector failed")
 
 
-def full_disk(message: RecorderMessage) -> None:
+def full_disk(message: SegmentMessage) -> None:
     raise OSError(28, "No space left on device")
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from node.formats import segment as fmt
 from node.formats.segment import Record, RecordOpener, RecordType, SegmentHeader
-from node.messages import CloseSegment, OpenSegment, RecorderMessage, SealedRecord
+from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.sealing.keys import PrivateKeys
 from node.sealing.recipients import unwrap
 
@@ -40,11 +40,11 @@ class MessageList:
     """Takes what a camera sends, and holds it to the order in which a recorder must get it."""
 
     def __init__(self) -> None:
-        self.messages: list[RecorderMessage] = []
+        self.messages: list[SegmentMessage] = []
         self._open: str | None = None
         self._count = 0
 
-    def __call__(self, message: RecorderMessage) -> None:
+    def __call__(self, message: SegmentMessage) -> None:
         """Keep it."""
         self.messages.append(message)
         match message:
@@ -82,7 +82,7 @@ class MessageList:
 _EPOCH_KEY = bytes(range(32))
 
 
-def _length(message: RecorderMessage) -> int:
+def _length(message: SegmentMessage) -> int:
     match message:
         case OpenSegment():
             return len(message.header) + len(message.wraps)
@@ -92,7 +92,7 @@ def _length(message: RecorderMessage) -> int:
             return message.count
 
 
-def _by_segment(messages: Iterable[RecorderMessage]) -> list[tuple[OpenSegment, list[SealedRecord], bool]]:
+def _by_segment(messages: Iterable[SegmentMessage]) -> list[tuple[OpenSegment, list[SealedRecord], bool]]:
     found: list[tuple[OpenSegment, list[SealedRecord], bool]] = []
     for message in messages:
         match message:

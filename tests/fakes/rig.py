@@ -12,7 +12,7 @@ from node.clock import NS, SimulatedClock, TimeTrust, parse_rfc3339
 from node.mandate.example import NODE
 from node.masks.geometry import Geometry, full_view
 from node.masks.raster import MaskRaster, rasterise
-from node.messages import RecorderMessage
+from node.messages import SegmentMessage
 from tests.fakes.kept import MessageList
 from tests.fakes.office import Papers
 from tests.fakes.scripted import Pictures, ScriptedSource, plain
@@ -55,7 +55,7 @@ class Rig:
         trust: TimeTrust = "simulated",
         clock: SimulatedClock | None = None,
         watcher: Watcher | None = None,
-        send: Callable[[RecorderMessage], None] | None = None,
+        send: Callable[[SegmentMessage], None] | None = None,
         record: bool = True,
     ) -> None:
         self.clock = clock or SimulatedClock(start_utc_ns=start_ns, trust=trust)

@@ -9,7 +9,7 @@ from formats.opened import Opened, records_of
 from node.clock import NS
 from node.formats import segment as fmt
 from node.formats.segment import Record, RecordSealer, RecordType, SegmentHeader
-from node.messages import CloseSegment, OpenSegment, RecorderMessage, SealedRecord
+from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 
 START_NS = 1_793_739_600 * NS
 """2026-11-03T21:00:00Z."""
@@ -34,7 +34,7 @@ class Footage:
         return CloseSegment(self.header.segment, len(self.sealed))
 
     @property
-    def messages(self) -> tuple[RecorderMessage, ...]:
+    def messages(self) -> tuple[SegmentMessage, ...]:
         """From its beginning to its end."""
         return (self.opening, *self.sealed, self.closing)
 

@@ -12,7 +12,7 @@ from recorder.place import Place
 from node.clock import NS
 from node.errors import Refused
 from node.formats import segment as fmt
-from node.messages import CloseSegment, RecorderMessage, SealedRecord
+from node.messages import CloseSegment, SealedRecord, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.sealing.keys import verifies
 
@@ -99,7 +99,7 @@ def test_a_ring_that_is_closed_leaves_its_open_segment_without_a_trailer(place: 
     assert ring.segments == ()
 
 
-def out_of_order(one: Footage, other: Footage) -> dict[str, list[RecorderMessage]]:
+def out_of_order(one: Footage, other: Footage) -> dict[str, list[SegmentMessage]]:
     """By what is wrong: messages of which the last must be refused."""
     open_one, record, close_one = one.opening, one.sealed, one.closing
     return {

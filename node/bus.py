@@ -1,0 +1,283 @@
+"""How the daemons are joined: one inbox each, into which others push typed messages. Nothing else is shared.
+
+An inbox is a ZeroMQ PULL socket in a directory that only its owner can write, so nobody can bind in its place.
+It takes a message only from a process that may send that type (`ROUTES`): the kernel says who connected
+(SO_PEERCRED, which libzmq hands on as `Peer-Address`), not the message. What is refused, dropped or unreadable
+is counted.
+"""
+
+import fcntl
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self, get_args
+
+import msgspec
+import zmq
+
+from node import messages as m
+from node.config import UsersSection
+from node.errors import Refused
+from node.messages import Daemon, Message
+
+SOCKET_NAME = "inbox"
+RECORD_MESSAGE_BYTES = 33 << 20  # a record, the largest thing that is sent
+MESSAGE_BYTES = 1 << 20
+RECORD_QUEUE, QUEUE = 32, 256
+RECONNECT_MS, RECONNECT_MAX_MS = 50, 500
+MAX_REFUSED_AT_A_TIME = 64  # a flood of what is refused does not keep a daemon from its work
+LINGER_MS = 500  # what was handed over before an orderly end still gets out
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who may send a message type, and to whom."""
+
+    senders: frozenset[Daemon]
+    receivers: frozenset[Daemon]
+
+
+def _route(senders: str, receivers: str) -> Route:
+    return Route(_daemons(senders), _daemons(receivers))
+
+
+def _daemons(names: str) -> frozenset[Daemon]:
+    return frozenset(msgspec.convert(names.split(), list[Daemon]))
+
+
+ROUTES: Final[Mapping[type[Message], Route]] = {
+    m.OpenSegment: _route("camera", "recorder"),
+    m.SealedRecord: _route("camera", "recorder"),
+    m.CloseSegment: _route("camera", "recorder"),
+    m.RecordsStored: _route("recorder", "camera"),
+    m.SegmentRefused: _route("recorder", "camera"),
+    m.CameraAlive: _route("camera", "recorder uplink"),
+    m.RecorderAlive: _route("recorder", "camera uplink"),
+    m.UplinkAlive: _route("uplink", "camera recorder"),
+    m.EventHappened: _route("camera recorder", "uplink"),
+    m.EventTaken: _route("uplink", "camera recorder"),
+    m.AuditRequest: _route("camera uplink commissioning", "recorder"),
+    m.AuditCommitted: _route("recorder", "camera uplink commissioning"),
+    m.AuditCheckpoint: _route("recorder", "uplink"),
+    m.DocumentArrived: _route("uplink commissioning", "recorder"),
+    m.DocumentAnswered: _route("recorder", "uplink commissioning"),
+    m.DocumentsChanged: _route("recorder", "camera"),
+    m.CameraReport: _route("camera", "recorder uplink"),
+    m.RecorderReport: _route("recorder", "uplink"),
+}
+"""The sender table. A type that is not in it cannot be sent; a pair that is not in it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end of a connection, as the kernel knows it."""
+
+    uid: int
+    pid: int
+
+
+class Peers(Protocol):
+    """Which daemons a process may speak as."""
+
+    def daemons(self, peer: Peer) -> frozenset[Daemon]:
+        """Every daemon that this process may be; empty for a stranger."""
+        ...
+
+
+class UserPeers:
+    """In production: each daemon has a user of its own, and the user tells which it is."""
+
+    def __init__(self, users: UsersSection) -> None:
+        self._uids: dict[Daemon, int | None] = {name: _uid(getattr(users, name)) for name in get_args(Daemon)}
+
+    @property
+    def missing(self) -> tuple[Daemon, ...]:
+        """Daemons whose user this machine does not have: nothing is taken from them."""
+        return tuple(daemon for daemon, uid in self._uids.items() if uid is None)
+
+    def daemons(self, peer: Peer) -> frozenset[Daemon]:
+        """By the peer's user."""
+        return frozenset(daemon for daemon, uid in self._uids.items() if uid == peer.uid)
+
+
+class SpawnedPeers:
+    """In a demo under one user: the processes that the demo has started, by their pids.
+
+    It keeps `daemons` in a file of the user's own, written whole. This tells the daemons apart; it protects
+    nothing from that user.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def daemons(self, peer: Peer) -> frozenset[Daemon]:
+        """By the peer's pid, if it is this user's and listed. Read anew each time: children are restarted."""
+        if peer.uid != os.getuid():
+            return frozenset()
+        try:
+            spawned = msgspec.json.decode(self._path.read_bytes(), type=dict[Daemon, int])
+        except (OSError, msgspec.DecodeError):
+            return frozenset()
+        return frozenset(daemon for daemon, pid in spawned.items() if pid == peer.pid)
+
+
+@dataclass(slots=True)
+class BusCounts:
+    """What happened so far at one daemon's end."""
+
+    received: int = 0
+    refused: int = 0
+    """From a process that may not send that, or unreadable."""
+    not_sent: int = 0
+    """The receiver was away, or had no room."""
+
+
+class Bus:
+    """One daemon's end: its inbox, and a way to every other daemon's. Closing it ends both."""
+
+    def __init__(self, daemon: Daemon, *, run: Path, peers: Peers) -> None:
+        self.daemon: Final = daemon
+        self.counts = BusCounts()
+        self.last_refused = ""
+        """Why a message was last refused: for the log."""
+        self._run = run
+        self._peers = peers
+        self._directory = _socket_path(run, daemon).parent
+        self._lock = _only_one(self._directory, daemon)
+        self._context = zmq.Context()
+        self._inbox = self._bind()
+        self._outlets: dict[Daemon, zmq.Socket[bytes]] = {}
+        for route in ROUTES.values():
+            if daemon in route.senders:
+                for receiver in route.receivers - self._outlets.keys():
+                    self._outlets[receiver] = self._connect(receiver)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def inbox(self) -> "zmq.Socket[bytes]":
+        """For waiting on this and something else together; read it with `receive`."""
+        return self._inbox
+
+    def send(self, message: Message, *, to: Daemon) -> bool:
+        """Hand a message over to another daemon's queue; False if it is away or its queue is full.
+
+        True does not say that it was read: what matters is answered, or sent again.
+        """
+        route = ROUTES[type(message)]
+        if self.daemon not in route.senders or to not in route.receivers:
+            raise ValueError(f"{self.daemon} does not send {type(message).__name__} to {to}")
+        try:
+            self._outlets[to].send(msgspec.msgpack.encode(message), zmq.DONTWAIT)
+        except zmq.Again:
+            self.counts.not_sent += 1
+            return False
+        return True
+
+    def receive(self, *, timeout_s: float) -> Message | None:
+        """The next message that may be sent to this daemon by whoever sent it; None if none comes in time."""
+        for _ in range(MAX_REFUSED_AT_A_TIME):
+            if not self._inbox.poll(max(0, round(timeout_s * 1000))):
+                break
+            message = self._accept(self._inbox.recv_multipart(zmq.DONTWAIT, copy=False))
+            if message is not None:
+                return message
+            timeout_s = 0
+        return None
+
+    def close(self) -> None:
+        """End all connections; what was handed over gets half a second to get out."""
+        for outlet in self._outlets.values():
+            outlet.close(linger=LINGER_MS)
+        self._inbox.close(linger=0)
+        self._context.term()
+        os.close(self._lock)
+
+    def _accept(self, frames: "list[zmq.Frame]") -> Message | None:
+        try:
+            (frame,) = frames
+            peer = _peer(frame)
+            message: Message = msgspec.msgpack.decode(frame.buffer, type=Message)
+            self._check(message, peer)
+        except (Refused, msgspec.DecodeError, ValueError) as error:  # the last: in several parts
+            self.counts.refused += 1
+            self.last_refused = f"{error}"
+            return None
+        self.counts.received += 1
+        return message
+
+    def _check(self, message: Message, peer: Peer) -> None:
+        route = ROUTES[type(message)]
+        if self.daemon not in route.receivers or not route.senders & self._peers.daemons(peer):
+            kind = type(message).__name__
+            raise Refused(f"{kind} from process {peer.pid} of user {peer.uid}, which may not send it")
+
+    def _bind(self) -> "zmq.Socket[bytes]":
+        large = self.daemon == "recorder"
+        inbox = self._context.socket(zmq.PULL)
+        inbox.setsockopt(zmq.RCVHWM, RECORD_QUEUE if large else QUEUE)
+        inbox.setsockopt(zmq.MAXMSGSIZE, RECORD_MESSAGE_BYTES if large else MESSAGE_BYTES)
+        path = self._directory / SOCKET_NAME
+        try:
+            inbox.bind(f"ipc://{path}")
+            path.chmod(0o660)
+        except (OSError, zmq.ZMQError) as error:
+            inbox.close(linger=0)
+            raise Refused(f"{path}: no inbox can be had there ({error.strerror})") from error
+        return inbox
+
+    def _connect(self, receiver: Daemon) -> "zmq.Socket[bytes]":
+        outlet = self._context.socket(zmq.PUSH)
+        # Not before there is a connection: what piles up for one that is away is our business, not ZeroMQ's.
+        outlet.setsockopt(zmq.IMMEDIATE, 1)
+        outlet.setsockopt(zmq.SNDHWM, RECORD_QUEUE if receiver == "recorder" else QUEUE)
+        outlet.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        outlet.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        outlet.connect(f"ipc://{_socket_path(self._run, receiver)}")
+        return outlet
+
+
+def _only_one(directory: Path, daemon: Daemon) -> int:
+    """A lock that ends with this process: a second daemon would take the first one's inbox away."""
+    try:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refused(f"{directory}: no inbox can be had there ({error.strerror})") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise Refused(f"{directory}: another {daemon} runs there") from error
+    return lock
+
+
+def _socket_path(run: Path, daemon: Daemon) -> Path:
+    path = run / daemon / SOCKET_NAME
+    if len(os.fsencode(path)) >= zmq.IPC_PATH_MAX_LEN:
+        raise Refused(f"{path}: too long for a socket: choose a shorter paths.run")
+    return path
+
+
+def _peer(frame: zmq.Frame) -> Peer:
+    """`host:uid:gid:pid`, as libzmq reports the other end of a Unix socket."""
+    address = str(frame.get("Peer-Address")).rsplit(":", 3)
+    if len(address) != 4 or not all(part.isdecimal() for part in address[1:]):  # noqa: PLR2004 — host, uid, gid, pid
+        raise Refused("the kernel does not say who sent this")
+    return Peer(uid=int(address[1]), pid=int(address[3]))
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None

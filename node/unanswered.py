@@ -1,0 +1,52 @@
+"""What was sent and must be answered: kept, and sent again, until it is. Bounded; what falls out is counted."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from node.clock import NS, Clock
+
+K = TypeVar("K")
+M = TypeVar("M")
+
+RESEND_NS = NS
+
+
+class Unanswered(Generic[K, M]):
+    """Messages by what their answer names. `worth` says what is given up first when there are too many."""
+
+    def __init__(self, *, clock: Clock, most: int, worth: Callable[[M], int] = lambda _: 0) -> None:
+        self._clock = clock
+        self._most = most
+        self._worth = worth
+        self._kept: dict[K, M] = {}
+        self._due_ns: dict[K, int] = {}
+        self.dropped = 0
+        """How many were given up unanswered."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, key: K, message: M) -> None:
+        """Keep it; it is due at once. Of equal worth, the oldest is given up first."""
+        if key not in self._kept and len(self._kept) >= self._most:
+            least = min(self._kept, key=lambda other: self._worth(self._kept[other]))
+            if self._worth(self._kept[least]) > self._worth(message):
+                self.dropped += 1
+                return
+            self.settle(least)
+            self.dropped += 1
+        self._kept[key] = message
+        self._due_ns[key] = self._clock.boottime_ns()
+
+    def settle(self, key: K) -> M | None:
+        """It was answered: what it was, or None if nothing waits for that answer."""
+        self._due_ns.pop(key, None)
+        return self._kept.pop(key, None)
+
+    def due(self) -> Iterator[M]:
+        """What must be sent now, in the order it came: new, or unanswered for a second."""
+        now_ns = self._clock.boottime_ns()
+        for key, due_ns in list(self._due_ns.items()):
+            if due_ns <= now_ns:
+                self._due_ns[key] = now_ns + RESEND_NS
+                yield self._kept[key]
