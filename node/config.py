@@ -58,6 +58,7 @@ class PathsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where things are kept; the key slot may be a file or an EEPROM's."""
 
     ring: FilePath = "/var/lib/stolpe/ring"
+    root: FilePath = "/etc/stolpe/root.jws.json"
     documents: FilePath = "/var/lib/stolpe/documents"
     epoch_slot: FilePath = "/var/lib/stolpe/epochs.slot"
     audit: FilePath = "/var/lib/stolpe/audit"

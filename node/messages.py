@@ -84,12 +84,27 @@ class CameraAlive(_Message, frozen=True):
     instance: Ulid
 
 
+class VersionFloors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The lowest versions that still count: what was in force is never followed by something older."""
+
+    root: Count = 0
+    mandate: Count = 0
+    masks: Count = 0
+
+
 class RecorderAlive(_Message, frozen=True):
-    """Once a second. `segment` is the one written last, by this instance or found by its recovery; None: none."""
+    """Once a second, and whenever documents changed.
+
+    `segment` is the one written last, by this instance or found by its recovery; None: none. The documents on the
+    disk count for those who have verified them against these floors; `generation` grows with every commit.
+    """
 
     instance: Ulid
     segment: Ulid | None
     stored: Count
+    generation: Count
+    floors: VersionFloors
+    time_floor_ns: Nanoseconds
 
 
 class UplinkAlive(_Message, frozen=True):
@@ -172,12 +187,6 @@ class DocumentAnswered(_Message, frozen=True):
     reason: Line
 
 
-class DocumentsChanged(_Message, frozen=True):
-    """Read the documents in force again, and verify them."""
-
-    generation: Count
-
-
 # What each daemon tells of itself, for state and health. Nothing here depends on what masks hide.
 
 
@@ -246,7 +255,6 @@ Message = (
     | AuditCheckpoint
     | DocumentArrived
     | DocumentAnswered
-    | DocumentsChanged
     | CameraReport
     | RecorderReport
 )

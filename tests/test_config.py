@@ -35,6 +35,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     },
     "paths": {
         "ring": "/var/lib/stolpe/ring",
+        "root": "/etc/stolpe/root.jws.json",
         "documents": "/var/lib/stolpe/documents",
         "epoch_slot": "/var/lib/stolpe/epochs.slot",
         "audit": "/var/lib/stolpe/audit",

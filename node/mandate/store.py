@@ -10,11 +10,15 @@ from node.errors import Refused
 from node.files import replace_whole
 from node.mandate.signatures import MAX_DOCUMENT_BYTES
 
-Kind = Literal["root", "mandate", "masks"]
+Kind = Literal["root", "mandate", "masks", "approved_masks"]
+"""`root` is the one that a replay or demo was given; `approved_masks` the last mask set that two persons signed,
+which proves that a widened one in `masks` uncovers nothing."""
+
+MAX_ROOTS = 1000
 
 
 class DocumentStore:
-    """A directory with `root.jws.json`, `mandate.jws.json` and `masks.jws.json`, each there or not."""
+    """A directory of `<kind>.jws.json`, each there or not, and of the roots that followed the first one."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -25,15 +29,30 @@ class DocumentStore:
 
     def read(self, kind: Kind) -> bytes | None:
         """The signed bytes, at most one more than a document may have; None if there is none."""
-        try:
-            with self.path(kind).open("rb") as file:
-                return file.read(MAX_DOCUMENT_BYTES + 1)
-        except FileNotFoundError:
-            return None
+        return _read(self.path(kind))
+
+    def read_root(self, version: int) -> bytes | None:
+        """The signed bytes of a root that followed the first one; None if it is not there."""
+        return _read(self._root_path(version))
+
+    def commit_root(self, version: int, data: bytes) -> None:
+        """Add the root of that version, whole, to the chain."""
+        replace_whole(self._root_path(version), data)
+
+    def _root_path(self, version: int) -> Path:
+        return self._directory / f"root-{version:04d}.jws.json"
 
     def commit(self, kind: Kind, data: bytes) -> None:
         """Put a document in force. After a power cut at any point there is the old one or the new one, whole."""
         replace_whole(self.path(kind), data)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_DOCUMENT_BYTES + 1)
+    except FileNotFoundError:
+        return None
 
 
 def read_document(path: Path) -> bytes:
