@@ -47,7 +47,7 @@ def build(
     new_source: Callable[[], FrameSource] | None = None,
     hung: Callable[[str], None] = end_process,
 ) -> "CameraDaemon":
-    """The daemon of this configuration. `new_source` replaces the configured camera; `hung` is told of one that hangs."""
+    """The daemon of this configuration. `new_source` replaces its camera; `hung` is told of a camera that hangs."""
     instance = new_ulid(clock.now().utc_ns)
     delivery = Delivery(clock=clock, send=partial(bus.send, to="recorder"))
     events = EventReports(clock=clock, send=partial(bus.send, to="uplink"))

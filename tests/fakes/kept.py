@@ -65,21 +65,28 @@ class MessageList:
 
     def opened(self, keys: Mapping[str, PrivateKeys]) -> list[OpenedSegment]:
         """Every segment, opened with the keys of its first subset of releasers."""
-        found: list[OpenedSegment] = []
-        for starts, sealed, closed in _by_segment(self.messages):
-            data = _file(starts, sealed)
-            segment = fmt.read(data)
-            subset = segment.header.subsets[0]
-            wrapped = fmt.open_wraps(segment, _EPOCH_KEY)[0]
-            recipients = {person: keys[person].recipient for person in subset}
-            key = unwrap(wrapped, subset, recipients, context=fmt.wrap_context(segment.header_bytes))
-            opener = RecordOpener(segment, data, key)
-            records = [opener.open(span) for span in segment.records]
-            found.append(OpenedSegment(segment.header, records, closed))
-        return found
+        return opened_messages(self.messages, keys)
 
 
 _EPOCH_KEY = bytes(range(32))
+
+
+def opened_messages(
+    messages: Iterable[SegmentMessage], keys: Mapping[str, PrivateKeys]
+) -> list[OpenedSegment]:
+    """Every segment that these messages make, opened with the keys of its first subset of releasers."""
+    found: list[OpenedSegment] = []
+    for starts, sealed, closed in _by_segment(messages):
+        data = _file(starts, sealed)
+        segment = fmt.read(data)
+        subset = segment.header.subsets[0]
+        wrapped = fmt.open_wraps(segment, _EPOCH_KEY)[0]
+        recipients = {person: keys[person].recipient for person in subset}
+        key = unwrap(wrapped, subset, recipients, context=fmt.wrap_context(segment.header_bytes))
+        opener = RecordOpener(segment, data, key)
+        records = [opener.open(span) for span in segment.records]
+        found.append(OpenedSegment(segment.header, records, closed))
+    return found
 
 
 def _length(message: SegmentMessage) -> int:
