@@ -97,6 +97,13 @@ class UserPeers:
         """Daemons whose user this machine does not have: nothing is taken from them."""
         return tuple(daemon for daemon, uid in self._uids.items() if uid is None)
 
+    @property
+    def shared(self) -> tuple[tuple[Daemon, ...], ...]:
+        """Daemons that have one user in common: an inbox cannot tell them apart."""
+        users = sorted({uid for uid in self._uids.values() if uid is not None})
+        groups = [[daemon for daemon, uid in self._uids.items() if uid == user] for user in users]
+        return tuple(tuple(group) for group in groups if len(group) > 1)
+
     def daemons(self, peer: Peer) -> frozenset[Daemon]:
         """By the peer's user."""
         return frozenset(daemon for daemon, uid in self._uids.items() if uid == peer.uid)
