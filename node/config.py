@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from node.errors import Refused
+from node.errors import Refused, one_line
 
 MAX_CONFIG_BYTES = 64 * 1024
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
-FilePath = Annotated[str, Meta(pattern=r"^/", max_length=255)]
+Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,47}\Z")]
+FilePath = Annotated[str, Meta(pattern=r"\A/[^\x00-\x1f\x7f]*\Z", max_length=255)]
+HostName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9:][A-Za-z0-9.:-]*\Z", max_length=253)]
 UserName = Annotated[str, Meta(pattern=r"\A[a-z_][a-z0-9_-]{0,31}\Z")]
 Side = Annotated[int, Meta(ge=32, le=8192)]
 
@@ -25,7 +26,7 @@ class NodeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BrokerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The MQTT broker, spoken to over TLS 1.3 with the node's certificate."""
 
-    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    host: HostName
     port: Annotated[int, Meta(ge=1, le=65535)] = 8883
     ca_file: FilePath = "/etc/stolpe/tls/ca.pem"
     certificate_file: FilePath = "/etc/stolpe/tls/node.pem"
@@ -106,5 +107,8 @@ def read_config(path: Path) -> NodeConfig:
         raise Refused(f"{path}: too large for a configuration")
     try:
         return msgspec.toml.decode(data, type=NodeConfig)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: {error}") from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # tomllib lets a number too long and nesting too deep through
+        raise Refused(f"{path}: {one_line(error)}") from error

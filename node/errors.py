@@ -11,3 +11,9 @@ class Damaged(Refused):
 
 class CannotOpen(Refused):
     """Sealed content stays sealed. The text never tells which cryptographic check failed."""
+
+
+def one_line(words: object, *, most: int = 400) -> str:
+    """What somebody else may have had a hand in, fit for one line of a log: printable, and not too long."""
+    text = "".join(c if c.isprintable() else " " for c in f"{words}"[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 1]}…"

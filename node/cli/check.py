@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from node.bus import UserPeers
 from node.clock import parse_rfc3339
-from node.config import read_config
+from node.config import UsersSection, read_config
 from node.errors import Refused
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
@@ -53,11 +54,22 @@ def ring_command(
 def config_command(
     path: Annotated[Path, typer.Argument(help="the configuration")] = Path("/etc/stolpe/node.toml"),
 ) -> None:
-    """Check a configuration: unknown keys and values out of bounds are errors."""
+    """Check a configuration: unknown keys and values out of bounds are errors. What else to know: a line each."""
     config = read_config(path)
+    for line in _about_users(config.users):
+        typer.echo(line)
     typer.echo(
         f"{path}: node {config.node.id}, broker {config.broker.host}:{config.broker.port}: as it must be"
     )
+
+
+def _about_users(users: UsersSection) -> Iterable[str]:
+    peers = UserPeers(users)
+    for daemon in peers.missing:
+        yield f"users.{daemon}: this machine has no user {getattr(users, daemon)}: nothing is taken from that daemon"
+    for daemons in peers.shared:
+        names = " and ".join(f"users.{daemon}" for daemon in daemons)
+        yield f"{names}: one user: an inbox cannot tell these daemons apart"
 
 
 def _beside(ring: Path, name: str) -> Path | None:
