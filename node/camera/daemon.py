@@ -165,7 +165,7 @@ class CameraDaemon:
             case RecordsStored():
                 self._delivery.stored(message.segment, message.count)
             case SegmentRefused():
-                self._delivery.refused(message.segment)
+                self._delivery.refused(message)
             case EventTaken():
                 self._events.taken(message.id, message.stage)
             case AuditCommitted():
