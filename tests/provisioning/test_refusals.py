@@ -223,7 +223,6 @@ def test_no_term_ends_in_a_traceback(
     ],
     ids=["mandate", "masks", "keys", "geometry"],
 )
-@pytest.mark.xfail(strict=True, reason="msgspec repeats the names of unknown fields as they are")
 def test_a_refusal_is_one_line_whatever_the_file_says(
     stolpe: Callable[..., Done], spoiled: Path, arguments: list[str], text: str
 ) -> None:
