@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from node.errors import Refused
+from node.names import Name
 
 MAX_CONFIG_BYTES = 64 * 1024
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 FilePath = Annotated[str, Meta(pattern=r"^/", max_length=255)]
 Side = Annotated[int, Meta(ge=32, le=8192)]
 

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from node.errors import Refused
-from node.mandate.documents import is_name
+from node.names import is_name
 from node.sealing.keys import Kem, kem_of, new_keys, public_halves, read_jwk_set, write_key_files
 
 

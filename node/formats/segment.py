@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from node.clock import TimeTrust
 from node.errors import CannotOpen, Damaged
+from node.names import Digest, Ulid
 from node.sealing.aead import Aead, AeadName, derive
 from node.sealing.recipients import MAX_SUBSETS, Subset
 
@@ -36,9 +37,6 @@ _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _FRAME = struct.Struct(">II")
 _RECORD = struct.Struct(">BQ")
-
-Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
-Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class RecordType(IntEnum):

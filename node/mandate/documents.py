@@ -5,7 +5,6 @@ Each is parsed once, with unknown fields refused, and bound to its content rules
 """
 
 import json
-import re
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Annotated, Literal, TypeVar
@@ -18,6 +17,7 @@ from node.errors import Refused
 from node.mandate.hours import Site, Window
 from node.masks.geometry import Geometry, Points
 from node.masks.polygon import MAX_POLYGONS, simple_polygon
+from node.names import Digest, Name, Ulid
 from node.sealing.keys import AkpJwk, Jwk, OkpJwk, recipient_key, verifying_key
 from node.sealing.recipients import Subset, subsets
 
@@ -25,12 +25,9 @@ Role = Literal["controller", "technician", "approver", "operator", "releaser"]
 AlarmKind = Literal[
     "intrusion", "line", "loitering", "running", "vehicle", "fire", "smoke", "tamper", "abnormal", "motion"
 ]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
-Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Version = Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
 Moment = Annotated[datetime, Meta(tz=True)]
-Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Fractions = tuple[tuple[float, float], ...]
 
 MIN_GUARD_BAND_PX = 16
@@ -369,8 +366,3 @@ def _public_only(document: str, owner: str, key: Jwk) -> None:
 
 def _spelled(key: Jwk) -> str:
     return key.pub if isinstance(key, AkpJwk) else key.x
-
-
-def is_name(text: str) -> bool:
-    """Whether the text can be the id of a node, a person or a recipient."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,47}", text) is not None

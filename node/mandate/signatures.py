@@ -17,6 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OKPKey
 
 from node.errors import Refused
+from node.names import Name
 from node.sealing.keys import OkpJwk, SigningKey
 
 MAX_DOCUMENT_BYTES = 512 * 1024
@@ -26,7 +27,7 @@ _ALGORITHM = "Ed25519"
 
 class _Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alg: Literal["Ed25519"]
-    kid: str
+    kid: Name
 
 
 class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey, MLKEM7
 
 from node.errors import Refused
 from node.files import create_whole
+from node.names import Name
 
 Kem = Literal["MLKEM768-X25519", "X25519"]
 MAX_KEY_FILE_BYTES = 64 * 1024
@@ -33,7 +34,7 @@ class OkpJwk(
     crv: Literal["Ed25519", "X25519"]
     x: str
     d: str | None = None
-    kid: str | None = None
+    kid: Name | None = None
     use: Literal["sig", "enc"] | None = None
 
 
@@ -45,7 +46,7 @@ class AkpJwk(
     alg: Literal["MLKEM768-X25519"]
     pub: str
     priv: str | None = None
-    kid: str | None = None
+    kid: Name | None = None
     use: Literal["sig", "enc"] | None = None
 
 

@@ -49,6 +49,13 @@ def test_a_header_of_65537_bytes_is_refused() -> None:
         fmt.read_start(start(header=HEADER.ljust(65_537)))
 
 
+@pytest.mark.parametrize("field", ["segment", "mandate", "masks"])
+def test_a_header_whose_id_ends_with_a_newline_is_refused(field: str) -> None:
+    told = msgspec.json.decode(HEADER)
+    with pytest.raises(Damaged):
+        fmt.read_start(start(header=msgspec.json.encode({**told, field: f"{told[field]}\n"})))
+
+
 def test_wraps_of_262144_bytes_are_read() -> None:
     assert len(fmt.read_start(start(wraps=bytes(262_144)))[2]) == 262_144
 
