@@ -76,5 +76,5 @@ def read_config(path: Path) -> NodeConfig:
         raise Refused(f"{path}: too large for a configuration")
     try:
         return msgspec.toml.decode(data, type=NodeConfig)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # the last two are tomllib's own
         raise Refused(f"{path}: {error}") from error
