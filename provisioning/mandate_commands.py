@@ -1,12 +1,11 @@
 """`stolpe mandate`: write, sign, show and check the decision that a node enforces, and the root above it."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from node.clock import NS, SystemClock, parse_rfc3339, rfc3339
+from node.clock import NS, SystemClock, parse_rfc3339, rfc3339, utc_ns
 from node.files import create_whole, replace_whole
 from node.mandate import trust
 from node.mandate.documents import Mandate, decode, decode_any, encode
@@ -122,8 +121,8 @@ def show_command(document: Annotated[Path, typer.Argument(help="a mandate, signe
     typer.echo(encode(mandate).decode())
     typer.echo(f"signatures claimed: {', '.join(signers) or 'none'}")
     now_ns = SystemClock().now().utc_ns
-    start_ns = max(now_ns, _ns(mandate.valid_from))
-    until_ns = min(start_ns + PREVIEW_DAYS * DAY_NS, _ns(mandate.valid_until))
+    start_ns = max(now_ns, utc_ns(mandate.valid_from))
+    until_ns = min(start_ns + PREVIEW_DAYS * DAY_NS, utc_ns(mandate.valid_until))
     if start_ns >= until_ns:
         typer.echo("it has ended: the sensor stays closed")
         return
@@ -163,10 +162,6 @@ def payload_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         signed = parse(data)
         return signed.payload, signed.claimed
     return data, ()
-
-
-def _ns(moment: datetime) -> int:
-    return parse_rfc3339(moment.isoformat())
 
 
 def _read_back(payload: bytes) -> bytes:

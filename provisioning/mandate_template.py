@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from node.clock import NS
+from node.clock import NS, utc_moment
 from node.errors import Refused
 from node.mandate import documents as doc
 from node.mandate.hours import DAYS, Site, Window
@@ -57,7 +56,7 @@ def new_mandate(people: People, terms: Terms) -> doc.Mandate:
     if stand_in is not None:
         keys[stand_in[0]] = stand_in[2]
     opens, closes = _window(terms.hours)
-    start = datetime.fromtimestamp(terms.start_ns // NS, UTC)
+    start = utc_moment(terms.start_ns // NS * NS)
     return doc.Mandate(
         id=new_ulid(terms.start_ns),
         version=1,
@@ -74,7 +73,7 @@ def new_mandate(people: People, terms: Terms) -> doc.Mandate:
         site=Site("EDIT: name of the place", 59.61, 16.54, "Europe/Stockholm"),
         nodes=terms.nodes,
         valid_from=start,
-        valid_until=datetime.fromtimestamp(terms.until_ns // NS, UTC),
+        valid_until=utc_moment(terms.until_ns // NS * NS),
         hours=(Window(DAYS, opens, closes),),
         commissioning=doc.CommissioningClause(allowed=True, minutes=20),
         recording=doc.RecordingClause(

@@ -1,13 +1,12 @@
 """`stolpe masks`: write, sign, show and compare the privacy masks of a node."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from node.clock import NS, SystemClock
+from node.clock import NS, SystemClock, utc_moment
 from node.errors import Refused
 from node.files import create_whole
 from node.mandate.documents import Fractions, Mandate, MaskPolygon, MaskSet, Zone, decode, encode
@@ -76,7 +75,7 @@ def new_command(
         ],
         "zones": [msgspec.to_builtins(Zone(name.strip(), corners(text))) for name, _, text in named_zones],
         "made_by": made_by,
-        "made_at": datetime.fromtimestamp(now_ns // NS, UTC).isoformat(),
+        "made_at": utc_moment(now_ns // NS * NS).isoformat(),
     }
     mask_set = decode(msgspec.json.encode(draft), MaskSet)
     create_whole(out, encode(mask_set))
