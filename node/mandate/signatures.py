@@ -18,7 +18,7 @@ from joserfc.jwk import GuestProtocol, OKPKey
 
 from node.errors import Refused
 from node.names import Name
-from node.sealing.keys import OkpJwk, SigningKey
+from node.sealing.keys import Jwk, SigningKey, verifying_key
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 MAX_SIGNATURES = 16
@@ -70,14 +70,14 @@ def parse(data: bytes) -> SignedDocument:
     return SignedDocument(payload=_canonical_b64(envelope.payload), claimed=claimed, raw=data)
 
 
-def verified_signers(document: SignedDocument, keys: Mapping[str, OkpJwk]) -> frozenset[str]:
+def verified_signers(document: SignedDocument, keys: Mapping[str, Jwk]) -> frozenset[str]:
     """The ids of all who signed, every signature being good and by one of `keys`; else `Refused`."""
     for person in document.claimed:
         if person not in keys:
             raise Refused(f"signed by {person!r}, who has no say in this document")
 
     def key_of(member: GuestProtocol) -> OKPKey:
-        return _public(keys[str(member.headers()["kid"])])
+        return OKPKey.import_key(verifying_key(keys[str(member.headers()["kid"])]))
 
     try:
         jws.deserialize_json(msgspec.json.decode(document.raw), key_of, algorithms=[_ALGORITHM])
@@ -106,10 +106,6 @@ def _serialize(payload: bytes, existing: tuple[_Signature, ...], key: SigningKey
     envelope = msgspec.convert(made, _Jws)
     everything = msgspec.structs.replace(envelope, signatures=(*existing, *envelope.signatures))
     return msgspec.json.format(msgspec.json.encode(everything), indent=1) + b"\n"
-
-
-def _public(key: OkpJwk) -> OKPKey:
-    return OKPKey.import_key({"kty": "OKP", "crv": key.crv, "x": key.x})
 
 
 def _claimed_signer(signature: _Signature) -> str:

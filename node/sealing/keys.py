@@ -226,7 +226,7 @@ def _private_enc(key: Jwk, path: Path) -> HpkePrivate:
 def verifying_key(key: Jwk) -> VerifyingKey:
     """The Ed25519 public key of a JWK, or `Refused`."""
     if not isinstance(key, OkpJwk) or key.crv != "Ed25519":
-        raise Refused("a signature key must be Ed25519 (kty OKP, crv Ed25519)")
+        raise Refused(f"a signature key must be Ed25519 (kty OKP, crv Ed25519), this is of {_kind(key)}")
     return Ed25519PublicKey.from_public_bytes(_raw(key.x, 32))
 
 
@@ -261,6 +261,10 @@ def _x25519(raw: bytes) -> X25519PublicKey:
     except ValueError as error:
         raise Refused("an X25519 key of low order: nothing can be sealed to it") from error
     return public
+
+
+def _kind(key: Jwk) -> str:
+    return f"kty AKP, alg {key.alg}" if isinstance(key, AkpJwk) else f"kty OKP, crv {key.crv}"
 
 
 def kem_of(key: Jwk) -> Kem:
