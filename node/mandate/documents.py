@@ -275,6 +275,10 @@ class Grant(_Part, frozen=True, tag_field="type", tag="grant"):
     session_key: Jwk
     expires: Moment
 
+    def __post_init__(self) -> None:
+        _public_only("grant", "the session", self.session_key)
+        recipient_key(self.session_key)
+
 
 class ReleaseOrder(_Part, frozen=True, tag_field="type", tag="release"):
     """Footage of one interval, to one recipient of the mandate, for one case."""
