@@ -138,6 +138,15 @@ def public_halves(keys: JwkSet) -> tuple[OkpJwk, Jwk]:
     return msgspec.structs.replace(sig, kid=None, use=None), bare_enc
 
 
+def owner_of(keys: JwkSet, path: Path) -> str:
+    """Whose keys a file holds; `Refused` if it does not say so of each of them."""
+    owners = {key.kid for key in keys.keys}
+    owner = owners.pop() if len(owners) == 1 else None
+    if owner is None:
+        raise Refused(f"{path}: does not say whose it is: its two keys must name the same owner (kid)")
+    return owner
+
+
 def write_key_files(path: Path, keys: JwkSet) -> Path:
     """Write `path` (mode 0600, never over another file) and its public half beside it; returns the latter."""
     public_path = path.with_name(f"{path.stem}.pub.json")
@@ -164,12 +173,11 @@ def read_private_keys(path: Path) -> PrivateKeys:
     keys = read_jwk_set(path)
     sig, enc = _pair(keys, path)
     signing, recipient = _private_sig(sig, path), _private_enc(enc, path)
-    if sig.kid is None or sig.kid != enc.kid:
-        raise Refused(f"{path}: its two keys must name the same owner (kid)")
+    owner = owner_of(keys, path)
     return PrivateKeys(
-        owner=sig.kid,
-        signing=SigningKey(sig.kid, signing),
-        recipient=RecipientKey(sig.kid, kem_of(enc), recipient),
+        owner=owner,
+        signing=SigningKey(owner, signing),
+        recipient=RecipientKey(owner, kem_of(enc), recipient),
         public=without_private(keys),
     )
 
