@@ -108,7 +108,7 @@ def sign_command(
         Path, typer.Argument(help="a root or mandate, unsigned or with signatures of others")
     ],
     key: Annotated[Path, typer.Option(help="the signer's private key file")],
-    out: Annotated[Path, typer.Option(help="the signed document")],
+    out: Annotated[Path, typer.Option(help="the signed document: a new file, or DOCUMENT itself")],
 ) -> None:
     """Sign a root or mandate, or add a signature to one."""
     typer.echo(f"{out}: signed by {', '.join(sign_file(document, key, out))}")
@@ -146,13 +146,16 @@ def check_command(
 
 
 def sign_file(document: Path, key: Path, out: Path) -> tuple[str, ...]:
-    """Sign a document file, which must be one that can be read; returns all signers."""
+    """Sign a document file, which must be one that can be read, into a new file or in its own place; all signers."""
     data = read_document(document)
     keys = read_private_keys(key)
     payload, signers = payload_of(data)
     decode_any(payload)
     signed = add_signature(data, keys.signing) if signers else sign(payload, keys.signing)
-    replace_whole(out, signed)
+    if out.exists() and out.samefile(document):
+        replace_whole(out, signed)
+    else:
+        create_whole(out, signed)
     return parse(signed).claimed
 
 

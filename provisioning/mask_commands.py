@@ -85,7 +85,7 @@ def new_command(
 def sign_command(
     document: Annotated[Path, typer.Argument(help="a mask set, unsigned or with signatures of others")],
     key: Annotated[Path, typer.Option(help="the signer's private key file")],
-    out: Annotated[Path, typer.Option(help="the signed mask set")],
+    out: Annotated[Path, typer.Option(help="the signed mask set: a new file, or DOCUMENT itself")],
 ) -> None:
     """Sign a mask set, or add a signature to one."""
     typer.echo(f"{out}: signed by {', '.join(sign_file(document, key, out))}")
@@ -93,7 +93,9 @@ def sign_command(
 
 def show_command(
     document: Annotated[Path, typer.Argument(help="a mask set, signed or not")],
-    out: Annotated[Path, typer.Option(help="the picture to write, PNG")],
+    out: Annotated[
+        Path, typer.Option(help="the picture to write, PNG: a new file, or in an older PNG's place")
+    ],
     picture: Annotated[Path | None, typer.Option(help="a still or video of this camera; else a grid")] = None,
 ) -> None:
     """Draw a mask set on a picture: what is black, and each polygon with its guard band."""
