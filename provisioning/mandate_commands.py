@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from node.clock import NS, SystemClock, parse_rfc3339, rfc3339, utc_ns
+from node.errors import printable
 from node.files import create_whole, replace_whole
 from node.mandate import trust
 from node.mandate.documents import Mandate, decode, decode_any, encode
@@ -118,7 +119,7 @@ def show_command(document: Annotated[Path, typer.Argument(help="a mandate, signe
     """Print a mandate, who signed it (unverified), and the hours that it opens in its first week from now."""
     payload, signers = payload_of(read_document(document))
     mandate = decode(payload, Mandate)
-    typer.echo(encode(mandate).decode())
+    typer.echo("\n".join(map(printable, encode(mandate).decode().split("\n"))))
     typer.echo(f"signatures claimed: {', '.join(signers) or 'none'}")
     now_ns = SystemClock().now().utc_ns
     start_ns = max(now_ns, utc_ns(mandate.valid_from))

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from node.clock import NS, SystemClock, utc_moment
-from node.errors import Refused
+from node.errors import Refused, one_line
 from node.files import create_whole
 from node.mandate.documents import Fractions, Mandate, MaskPolygon, MaskSet, Zone, decode, encode
 from node.mandate.ids import new_ulid
@@ -102,7 +102,7 @@ def show_command(
     mask_set, signers = _read(document)
     black = write_picture(out, *mask_set_picture(mask_set, picture))
     for polygon in mask_set.polygons:
-        typer.echo(f"{polygon.label}: {len(polygon.points)} points")
+        typer.echo(one_line(f"{polygon.label}: {len(polygon.points)} points"))
     typer.echo(f"version {mask_set.version} for node {mask_set.node}, {black:.1%} of the picture is black")
     typer.echo(f"signatures claimed: {', '.join(signers) or 'none'}; picture in {out}")
 

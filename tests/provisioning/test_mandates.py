@@ -180,6 +180,16 @@ def test_show_prints_the_mandate_its_signers_and_its_hours(
     ]
 
 
+def test_show_prints_nothing_that_a_terminal_obeys(stolpe: Callable[..., Done], here: Path) -> None:
+    forged = json.loads((here / "mandate.json").read_text())
+    forged["purpose"] = "\x9b2J\u2028\u202e\x7f\N{LATIN SMALL LETTER A WITH RING ABOVE}"
+    (here / "forged.json").write_text(json.dumps(forged))
+    document, _, _ = told(stolpe("mandate", "show", "forged.json")).partition("\nsignatures claimed: ")
+    assert all(line.isprintable() for line in document.split("\n"))
+    assert "\N{LATIN SMALL LETTER A WITH RING ABOVE}" in document
+    assert json.loads(document) == forged
+
+
 def test_show_says_when_a_mandate_has_ended(
     stolpe: Callable[..., Done], here: Path, people: list[str]
 ) -> None:

@@ -145,7 +145,6 @@ def test_show_turns_the_masks_with_the_camera(stolpe: Callable[..., Done], here:
     assert not black[:100, :140].any()
 
 
-@pytest.mark.xfail(strict=True, reason="labels and signers are printed as they are, in several lines too")
 def test_what_a_mask_set_says_cannot_pass_for_what_show_says(stolpe: Callable[..., Done], here: Path) -> None:
     forged = json.loads((here / "masks.json").read_text())
     forged["polygons"][0]["label"] = "x\nsignatures claimed: p-11, p-12"
