@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from node.errors import CannotOpen, Damaged, Refused
 from node.formats import segment as fmt
 from node.formats import slot
@@ -191,17 +189,27 @@ def _fragments(
             case RecordType.FRAGMENT:
                 count += 1
                 yield record.utc_ns, record.payload
-            case RecordType.GAP:
-                result.gaps.append((record.utc_ns, msgspec.json.decode(record.payload, type=Gap)))
-            case RecordType.END:
-                complete = fmt.end_count(record) == index
-                if not complete:
-                    result.notes.append("its end record counts other records than are here")
+            case RecordType.GAP | RecordType.END:
+                try:
+                    complete = _taken(record, index, result)
+                except Damaged as error:
+                    result.notes.append(f"record {index}: {error}: left out")
             case RecordType.INIT:
                 result.notes.append("a second init record was left out")
     result.ending = fmt.ending(segment, complete=complete)
     if not complete:
         result.notes.append(f"cut after fragment {count}")
+
+
+def _taken(record: Record, index: int, result: OpenedSegment) -> bool:
+    """Take a gap, or an end record; whether this is the end, and all records are there by its count."""
+    if record.type is RecordType.GAP:
+        result.gaps.append((record.utc_ns, fmt.gap_of(record)))
+        return False
+    complete = fmt.end_count(record) == index
+    if not complete:
+        result.notes.append("its end record counts other records than are here")
+    return complete
 
 
 def _verdict(segment: fmt.Segment, node: VerifyingKey | None) -> SignatureVerdict:

@@ -81,7 +81,7 @@ class Record:
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of a gap record: nothing was recorded from the record's time until then, and why."""
 
-    until_ns: int
+    until_ns: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
     reason: str
 
 
@@ -275,6 +275,14 @@ class RecordOpener:
             with suppress(CannotOpen):
                 return there, self.open(there)
         return None
+
+
+def gap_of(record: Record) -> Gap:
+    """What a gap record tells."""
+    try:
+        return msgspec.json.decode(record.payload, type=Gap)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged("not a gap record") from error
 
 
 def end_count(record: Record) -> int:
