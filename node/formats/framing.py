@@ -146,9 +146,11 @@ def _is_end(view: memoryview, position: int) -> bool:
 
 
 def _can_stand(view: memoryview, position: int) -> bool:
-    """Whether the bytes at `position` can be a record's, the end of records', or no more than are there."""
+    """Whether the bytes at `position` can be behind a record: another's, the end of records', or none."""
     there = bytes(view[position : position + _U32.size])
-    return len(there) < _U32.size or there == end_of_records() or _behind(view, position) is not None
+    if there == end_of_records():  # not amid the zeros of preallocation: a ciphertext ends otherwise
+        return any(view[position - _FRAME.size : position])
+    return len(there) < _U32.size or _behind(view, position) is not None
 
 
 def _cut(view: memoryview, position: int, cut_after: str) -> list[str]:

@@ -1,6 +1,7 @@
 """A reader's way over damage: what is sound behind it is found, under its own index, with bounded work."""
 
 import struct
+from hashlib import sha256
 
 import pytest
 from formats.opened import records_of
@@ -108,10 +109,20 @@ def test_a_record_behind_damage_is_opened_at_its_index_and_the_place_is_told() -
 
 @pytest.mark.parametrize("size", [(1 << 20) - 8, (1 << 20) - 7, 1 << 21])
 def test_a_large_record_behind_damage_is_found(size: int) -> None:
-    large = framing.frame(bytes(size))
+    large = framing.frame(b"\xa5" * size)
     for end in (END, FRAMES[3] + END, framing.end_of_records() + bytes(9), b""):
         (span,) = fmt.read(file_of([b"junk", large], end)).records[:1]
         assert (span.start, span.length) == (len(START) + 12, size)
+
+
+def test_what_is_behind_damage_is_found_before_many_zeros_too() -> None:
+    """Nearly every length that is in bounds by chance leads into them."""
+    noise = b"".join(sha256(n.to_bytes(4, "big")).digest() for n in range(1 << 14))
+    zeros = framing.end_of_records() + bytes(1 << 25)
+    assert found(file_of([FRAMES[0], noise, *FRAMES[1:3]], zeros), PLAIN) == [0, 1, 2]
+    large = framing.frame(noise + noise)
+    assert len(large) > 1 << 20
+    assert [span.length for span in fmt.read(file_of([noise, large], zeros)).records] == [len(large) - 8]
 
 
 @pytest.mark.parametrize("zeros", [4095, 4096, 4097, 8192, 8193, 8194, 8195, 8196])
