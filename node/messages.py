@@ -11,13 +11,14 @@ import msgspec
 from msgspec import Meta
 
 from node.clock import TimeTrust
+from node.names import Digest, Ulid
 
 Daemon = Literal["camera", "recorder", "uplink", "commissioning"]
 
 MAX_TOLD_SEGMENTS = 8
 MAX_DOCUMENT_MESSAGE_BYTES = 768 * 1024
-Ulid = Annotated[str, Meta(pattern=r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 Short = Annotated[str, Meta(max_length=64)]
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Line = Annotated[str, Meta(max_length=400)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Nanoseconds = Count
@@ -148,8 +149,8 @@ class EventHappened(_Message, frozen=True):
     zone: Short | None = None
     alarm: Severity | None = None
     detail: Line = ""
-    mandate: Short | None = None
-    masks: Short | None = None
+    mandate: Digest | None = None
+    masks: Digest | None = None
 
 
 class EventTaken(_Message, frozen=True):
@@ -182,7 +183,7 @@ class AuditCheckpoint(_Message, frozen=True):
     """Signed size and head (SHA-256, hex) of the log; leaves the node so that a truncated log shows."""
 
     size: Count
-    head: Short
+    head: Hex
     time_ns: Nanoseconds
     signature: Annotated[str, Meta(max_length=128)]
 
@@ -215,9 +216,9 @@ class CameraReport(_Message, frozen=True):
     instance: Ulid
     dark: DarkReason | None
     detail: Line
-    mandate: Short | None
+    mandate: Digest | None
     mandate_version: Count | None
-    masks: Short | None
+    masks: Digest | None
     masks_version: Count | None
     time_trust: TimeTrust
     geometry: Annotated[bytes, Meta(max_length=1024)]

@@ -10,6 +10,7 @@ import cv2
 import typer
 
 from node.errors import Refused
+from node.files import replace_whole
 
 BALCONIES = (
     "0,0.10 0.29,0.10 0.345,0.16 0.345,0.50 0.29,0.52 0,0.52",
@@ -82,5 +83,5 @@ def _write_still(clip: Path, still: Path) -> None:
             if number >= frames // 2:
                 coded, data = cv2.imencode(".png", frame.to_ndarray(format="bgr24"))
                 if coded:
-                    still.write_bytes(data.tobytes())
+                    replace_whole(still, data.tobytes())
                 return

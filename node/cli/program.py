@@ -12,7 +12,7 @@ import cv2
 import typer
 
 from node.cli import bench, check, replay
-from node.errors import Refused
+from node.errors import Refused, one_line
 
 COMMANDS = "stolpe.commands"
 
@@ -54,7 +54,7 @@ def main() -> None:
     except Refused as refusal:
         sys.exit(f"stolpe: {refusal}")
     except OSError as error:
-        sys.exit(f"stolpe: {_sentence(error)}")
+        sys.exit(f"stolpe: {one_line(_sentence(error))}")
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

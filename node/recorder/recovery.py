@@ -10,8 +10,8 @@ from pathlib import Path
 
 from node.clock import rfc3339
 from node.errors import Damaged
+from node.formats import framing, slot
 from node.formats import segment as fmt
-from node.formats import slot
 from node.formats.segment import TrailerState
 from node.recorder.ring import file_name, segment_paths
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
@@ -52,7 +52,7 @@ def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
 
 
 def _finish(path: Path, end: int, signing: SigningKey) -> None:
-    ending = fmt.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
+    ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
     with path.open("r+b") as file:
         digest = sha256(file.read(end) + ending).digest()
         file.seek(end)

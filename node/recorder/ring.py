@@ -10,6 +10,7 @@ import msgspec
 
 from node.clock import NS, Clock, rfc3339
 from node.errors import Damaged, Refused
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
@@ -68,7 +69,7 @@ class Ring:
             case OpenSegment():
                 self._begin(message)
             case SealedRecord():
-                if not fmt.MIN_RECORD_BYTES <= len(message.ciphertext) <= fmt.MAX_RECORD_BYTES:
+                if not framing.MIN_RECORD_BYTES <= len(message.ciphertext) <= framing.MAX_RECORD_BYTES:
                     raise Refused(f"a record of {len(message.ciphertext)} bytes cannot be")
                 self._file_of(message.segment, message.index).append(message.ciphertext)
             case CloseSegment():

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from node.files import sync_directory
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.sealing.keys import SigningKey
@@ -21,7 +22,7 @@ class SegmentFile:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         try:
             # Zeros to the end: "length 0" follows whatever was written last, and the size need not be synced.
-            os.posix_fallocate(self._file, 0, max(preallocate_bytes, len(start) + fmt.END_BYTES))
+            os.posix_fallocate(self._file, 0, max(preallocate_bytes, len(start) + framing.END_BYTES))
             self._append(start)
             os.fsync(self._file)
             sync_directory(path.parent)
@@ -49,7 +50,7 @@ class SegmentFile:
         """Write and sync the next record. When this returns, it survives a power cut."""
         before = self._position, self._digest.copy()
         try:
-            self._append(fmt.frame(ciphertext))
+            self._append(framing.frame(ciphertext))
             os.fdatasync(self._file)
         except OSError:
             self._position, self._digest = before
@@ -58,7 +59,7 @@ class SegmentFile:
 
     def finish(self, signing: SigningKey) -> None:
         """End of records, signed trailer, and the file cut to its length."""
-        self._append(fmt.end_of_records() + fmt.start_of_trailer(TrailerState.CLOSED))
+        self._append(framing.end_of_records() + fmt.start_of_trailer(TrailerState.CLOSED))
         self._append(signing.sign(fmt.trailer_message(self._digest.digest())))
         os.ftruncate(self._file, self._position)
         os.fsync(self._file)
