@@ -1,0 +1,64 @@
+"""One daemon in this process, from configuration to orderly end. Who may ask for what is its callers' business."""
+
+import logging
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Literal, Protocol
+
+from node import service
+from node.bus import Bus, Peers
+from node.clock import Clock
+from node.config import NodeConfig
+
+STEP_SECONDS = 0.1
+"""How long a unit of work may wait for something to do: so late may a stop be noticed."""
+
+DaemonName = Literal["camera", "recorder", "uplink"]
+
+
+class Daemon(Protocol):
+    """What every daemon's `build` returns."""
+
+    def step(self, *, timeout_s: float) -> bool:
+        """One unit of work; whether real work advanced."""
+        ...
+
+    def close(self) -> None:
+        """The orderly end."""
+        ...
+
+
+def run_daemon(
+    name: DaemonName, config: NodeConfig, *, clock: Clock, peers: Peers, allow_demo_root: bool
+) -> None:
+    """Until SIGTERM or SIGINT. What goes wrong is raised, and ends the process: whoever started it starts it again."""
+    stop = service.Stop()
+    supervisor = service.Supervisor(clock=clock)
+    with (
+        Bus(name, run=Path(config.paths.run), peers=peers) as bus,
+        closing(_built(name, config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)) as daemon,
+    ):
+        service.run(lambda: daemon.step(timeout_s=STEP_SECONDS), stop=stop, supervisor=supervisor)
+
+
+def log_to_stderr() -> None:
+    """One plain line for each thing that is worth it: the journal adds time and name."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+
+
+def _built(name: DaemonName, config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) -> Daemon:
+    """That daemon, from its own parts list. The others' libraries are not loaded."""
+    match name:
+        case "camera":
+            from node.camera import daemon as camera  # noqa: PLC0415
+
+            return camera.build(config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)
+        case "recorder":
+            from node.recorder import daemon as recorder  # noqa: PLC0415
+
+            return recorder.build(config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)
+        case "uplink":
+            from node.uplink import daemon as uplink  # noqa: PLC0415
+
+            return uplink.build(config, clock=clock, bus=bus)
