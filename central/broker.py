@@ -123,10 +123,12 @@ class LoopbackBroker:
 
     def start(self) -> None:
         """Start it; `Refused` with its own words if it ends at once."""
+        # In a group of its own: Ctrl-C is for whoever started it, who then stops it in order.
         self._process = subprocess.Popen(  # noqa: S603 — the program found above, our own configuration
             [mosquitto(), "-c", str(self._configuration)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            process_group=0,
         )
         for _ in range(int(_START_SECONDS / 0.05)):
             if self._process.poll() is not None:
