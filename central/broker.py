@@ -91,9 +91,7 @@ def write_configuration(
 
 def mosquitto() -> str:
     """The installed broker's program, or `Refused`."""
-    found = shutil.which("mosquitto") or next(
-        (f"{path}/mosquitto" for path in _PATHS if Path(path, "mosquitto").exists()), None
-    )
+    found = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), *_PATHS)))
     if found is None:
         raise Refused("Mosquitto is not installed: sudo apt-get install mosquitto")
     return found

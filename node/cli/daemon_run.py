@@ -33,13 +33,16 @@ def run_daemon(
     name: DaemonName, config: NodeConfig, *, clock: Clock, peers: Peers, allow_demo_root: bool
 ) -> None:
     """Until SIGTERM or SIGINT. What goes wrong is raised, and ends the process: whoever started it starts it again."""
+    log = logging.getLogger(__name__)
     stop = service.Stop()
     supervisor = service.Supervisor(clock=clock)
     with (
         Bus(name, run=Path(config.paths.run), peers=peers) as bus,
         closing(_built(name, config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)) as daemon,
     ):
+        log.info("%s of node %s runs", name, config.node.id)
         service.run(lambda: daemon.step(timeout_s=STEP_SECONDS), stop=stop, supervisor=supervisor)
+    log.info("%s of node %s has stopped", name, config.node.id)
 
 
 def log_to_stderr() -> None:

@@ -4,6 +4,7 @@ Their clock is the machine's, trusted only as far as it deserves; their peers ar
 root is refused, and so is a machine that would let keys reach a disk. Nothing here can be chosen otherwise.
 """
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -51,10 +52,8 @@ def _run(name: DaemonName, path: Path) -> None:
     if name in HOLDS_KEYS_OF_FOOTAGE:
         memory_lock.lock()
     config = read_config(path)
-    run_daemon(
-        name,
-        config,
-        clock=JudgedClock(source=Machine()),
-        peers=UserPeers(config.users),
-        allow_demo_root=False,
-    )
+    peers = UserPeers(config.users)
+    if peers.missing:
+        log = logging.getLogger(__name__)
+        log.warning("no users for %s: nothing is taken from them", " and ".join(peers.missing))
+    run_daemon(name, config, clock=JudgedClock(source=Machine()), peers=peers, allow_demo_root=False)

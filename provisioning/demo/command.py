@@ -53,6 +53,7 @@ class Summary(msgspec.Struct, frozen=True):
     seconds_to_first_fragment: float
     pss_mib: dict[str, float]
     restarts: dict[str, int]
+    documents_accepted: int
 
 
 def register(app: typer.Typer) -> None:
@@ -78,6 +79,7 @@ def demo_command(
         raise typer.BadParameter(f"--seconds is up to {MAX_SECONDS}")
     if not 0 < fps <= MAX_FRAMES_PER_SECOND:
         raise typer.BadParameter(f"--fps is up to {MAX_FRAMES_PER_SECOND}")
+    own_scene = video is None and not mask
     polygons = tuple(parse_polygon(text) for text in mask or ([] if video else BALCONIES))
     filmed = Filmed(video, polygons, _size(size), fps)
     mosquitto()  # without it nothing is begun
@@ -98,7 +100,8 @@ def demo_command(
             geometry_of=_geometry,
         )
         with _stop_asked() as stop:
-            watched = DemoRun(files, seconds=seconds, clock=clock, screen=screen).run(stop)
+            run_once = DemoRun(files, seconds=seconds, widen=own_scene, clock=clock, screen=screen)
+            watched = run_once.run(stop)
         screen.say("opening with one releaser's key, which must not work, and then with two")
         opened = open_with_two_keys(files)
         summary = _summary(watched, opened)
@@ -143,6 +146,7 @@ def _summary(watched: Watched, opened: Opened) -> Summary:
         seconds_to_first_fragment=watched.seconds_to_first_fragment,
         pss_mib=dict(watched.pss_mib),
         restarts=dict(watched.restarts),
+        documents_accepted=watched.documents_accepted,
     )
 
 

@@ -12,11 +12,13 @@ from central.office_session import OfficeSession
 from node.clock import NS, Clock
 from node.errors import Damaged, Refused
 from node.formats import segment as fmt
+from node.mandate.example import NODE
 from node.service import Stop
 from provisioning.demo.children import Children, Program
 from provisioning.demo.node_files import HOST, OFFICE, ORGANISATION, NodeFiles
 from provisioning.demo.screen import Figures, Screen
 from provisioning.demo.subscriber import Subscriber
+from provisioning.demo.widening import widened_masks
 
 DAEMONS: Final = ("recorder", "uplink", "camera")
 STOPPED: Final = ("camera", "recorder", "uplink")
@@ -43,14 +45,18 @@ class Watched:
     seconds_to_first_fragment: float
     pss_mib: Mapping[str, float]
     restarts: Mapping[str, int]
+    documents_accepted: int
 
 
 class DemoRun:
     """One run. Built once, run once; whatever happens, nothing of it stays running."""
 
-    def __init__(self, files: NodeFiles, *, seconds: float, clock: Clock, screen: Screen) -> None:
+    def __init__(
+        self, files: NodeFiles, *, seconds: float, widen: bool, clock: Clock, screen: Screen
+    ) -> None:
         self._files = files
         self._seconds = seconds
+        self._widen_at_s = seconds / 2 if widen else None
         self._clock = clock
         self._screen = screen
         self._broker = LoopbackBroker(
@@ -104,6 +110,9 @@ class DemoRun:
             self._tick()
             if self._first_ns is None:
                 self._look_for_first_fragment()
+            elif self._widen_at_s is not None and self._filmed_s >= self._widen_at_s:
+                self._widen_at_s = None
+                self._send_widened_masks()
         if stop.asked:
             self._screen.say("stopping in order")
 
@@ -123,6 +132,10 @@ class DemoRun:
                 f"nothing was filmed in {FIRST_FRAGMENT_SECONDS:.0f} s; the daemons said why in {logs}"
             )
 
+    def _send_widened_masks(self) -> None:
+        self._screen.say("the technician sends wider masks, signed and sealed to the node")
+        self._session.send_document(NODE, widened_masks(self._files, now_ns=self._clock.now().utc_ns))
+
     def _stop_in_order(self) -> None:
         for name in STOPPED:
             code = self._children.stop(name)
@@ -139,16 +152,13 @@ class DemoRun:
             self._tick()
 
     def _figures(self) -> Figures:
-        heard, ring = (
-            self._subscriber,
-            self._subscriber.health and self._subscriber.health.recorder.ring_bytes,
-        )
+        heard = self._subscriber
         return Figures(
             seconds=self._filmed_s,
             of=self._seconds,
             frames=heard.frames,
             fragments=heard.fragments,
-            ring_mb=(ring or 0) / 1e6,
+            ring_mb=heard.ring_bytes / 1e6,
             began=len(heard.seen),
             ended=len(heard.ended),
             processes=len(self._children.pids),
@@ -169,6 +179,7 @@ class DemoRun:
             seconds_to_first_fragment=round((self._first_ns - self._started_ns) / NS, 2),
             pss_mib={name: round(pss[name], 1) for name in STOPPED if name in pss},
             restarts={name: self._children.counts.restarts.get(name, 0) for name in STOPPED},
+            documents_accepted=sum(reply.accepted for reply in heard.replies.values()),
         )
 
 

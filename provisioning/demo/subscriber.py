@@ -56,6 +56,12 @@ class Subscriber:
         return self._fragments.total
 
     @property
+    def ring_bytes(self) -> int:
+        """What the ring takes on the disk, as the node says."""
+        recorder = self.health.recorder if self.health else None
+        return recorder.ring_bytes if recorder else 0
+
+    @property
     def missing(self) -> int:
         """How many numbers up to the newest have not been heard: 0 if nothing was lost on the way."""
         return max(0, self._last_number - len(self._numbers))
@@ -107,8 +113,9 @@ class Subscriber:
     def _health(self, health: Health) -> None:
         self.health = health
         self.healths += 1
-        self._frames.take(health.camera.frames)
-        self._fragments.take(health.camera.fragments)
+        if health.camera is not None:
+            self._frames.take(health.camera.frames)
+            self._fragments.take(health.camera.fragments)
         why = ", ".join(reason.detail or reason.name for reason in health.reasons)
         self._once("health", f"health is {_with(health.level, why)}")
 
@@ -136,9 +143,7 @@ class _Lives:
     def total(self) -> int:
         return self._before + self._now
 
-    def take(self, count: int | None) -> None:
-        if count is None:
-            return
+    def take(self, count: int) -> None:
         if count < self._now:
             self._before += self._now
         self._now = count
