@@ -17,6 +17,7 @@ Daemon = Literal["camera", "recorder", "uplink", "commissioning"]
 MAX_DOCUMENT_MESSAGE_BYTES = 768 * 1024
 Ulid = Annotated[str, Meta(pattern=r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 Short = Annotated[str, Meta(max_length=64)]
+Digest = Annotated[str, Meta(max_length=80)]
 Line = Annotated[str, Meta(max_length=400)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Nanoseconds = Count
@@ -129,8 +130,8 @@ class EventHappened(_Message, frozen=True):
     zone: Short | None = None
     alarm: Severity | None = None
     detail: Line = ""
-    mandate: Short | None = None
-    masks: Short | None = None
+    mandate: Digest | None = None
+    masks: Digest | None = None
 
 
 class EventTaken(_Message, frozen=True):
@@ -196,9 +197,9 @@ class CameraReport(_Message, frozen=True):
     instance: Ulid
     dark: DarkReason | None
     detail: Line
-    mandate: Short | None
+    mandate: Digest | None
     mandate_version: Count | None
-    masks: Short | None
+    masks: Digest | None
     masks_version: Count | None
     time_trust: TimeTrust
     geometry: Annotated[bytes, Meta(max_length=1024)]
