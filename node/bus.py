@@ -142,6 +142,8 @@ class Bus:
         self.counts = BusCounts()
         self.last_refused = ""
         """Why a message was last refused: for the log."""
+        self.sender: frozenset[Daemon] = frozenset()
+        """Who sent what was last received; more than one only where one process may speak as several."""
         self._run = run
         self._peers = peers
         self._directory = _socket_path(run, daemon).parent
@@ -216,9 +218,11 @@ class Bus:
 
     def _check(self, message: Message, peer: Peer) -> None:
         route = ROUTES[type(message)]
-        if self.daemon not in route.receivers or not route.senders & self._peers.daemons(peer):
+        senders = route.senders & self._peers.daemons(peer)
+        if self.daemon not in route.receivers or not senders:
             kind = type(message).__name__
             raise Refused(f"{kind} from process {peer.pid} of user {peer.uid}, which may not send it")
+        self.sender = senders
 
     def _bind(self) -> "zmq.Socket[bytes]":
         large = self.daemon == "recorder"
