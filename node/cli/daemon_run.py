@@ -54,14 +54,14 @@ def _built(name: DaemonName, config: NodeConfig, *, clock: Clock, bus: Bus, allo
     """That daemon, from its own parts list. The others' libraries are not loaded."""
     match name:
         case "camera":
-            from node.camera import daemon as camera  # noqa: PLC0415
+            from node.camera.daemon import build as build_camera  # noqa: PLC0415
 
-            return camera.build(config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)
+            return build_camera(config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)
         case "recorder":
-            from node.recorder import daemon as recorder  # noqa: PLC0415
+            from node.recorder.daemon import build as build_recorder  # noqa: PLC0415
 
-            return recorder.build(config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)
+            return build_recorder(config, clock=clock, bus=bus, allow_demo_root=allow_demo_root)
         case "uplink":
-            from node.uplink import daemon as uplink  # noqa: PLC0415
+            from node.uplink.daemon import build as build_uplink  # noqa: PLC0415
 
-            return uplink.build(config, clock=clock, bus=bus)
+            return build_uplink(config, clock=clock, bus=bus)

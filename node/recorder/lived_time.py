@@ -44,3 +44,7 @@ class LivedTime:
     def wait_until(self, boottime_ns: int) -> None:
         """As the other clock."""
         self._clock.wait_until(boottime_ns)
+
+    def raise_floor(self, utc_ns: int) -> None:
+        """As the other clock; this one never goes back anyhow."""
+        self._clock.raise_floor(utc_ns)

@@ -12,7 +12,6 @@ import zmq
 from node import messages as m
 from node.bus import Bus
 from node.clock import NS, Clock
-from node.clock_trust import JudgedClock
 from node.config import BrokerSection, NodeConfig
 from node.formats.payloads import Status, WhyOffline, encode
 from node.formats.topics import Topics
@@ -173,8 +172,7 @@ class Uplink:
                 self._watch.alive("camera", message.instance)
             case m.RecorderAlive():
                 self._watch.alive("recorder", message.instance)
-                if isinstance(self._clock, JudgedClock):
-                    self._clock.floor_ns = max(self._clock.floor_ns, message.time_floor_ns)
+                self._clock.raise_floor(message.time_floor_ns)
             case m.CameraReport() | m.RecorderReport():
                 self._watch.reported(message)
             case m.AuditCheckpoint():
