@@ -158,7 +158,7 @@ class DemoRun:
             of=self._seconds,
             frames=heard.frames,
             fragments=heard.fragments,
-            ring_mb=heard.ring_bytes / 1e6,
+            sealed_mb=heard.sealed_bytes / 1e6,
             began=len(heard.seen),
             ended=len(heard.ended),
             processes=len(self._children.pids),

@@ -21,7 +21,7 @@ class Figures:
     of: float
     frames: int
     fragments: int
-    ring_mb: float
+    sealed_mb: float
     began: int
     ended: int
     processes: int
@@ -29,7 +29,7 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"{self.seconds:.0f} of {self.of:.0f} s: {self.frames} frames, {self.fragments} fragments, "
-            f"{self.ring_mb:.1f} MB sealed, {self.began} events"
+            f"{self.sealed_mb:.1f} MB sealed, {self.began} events"
         )
 
 
@@ -103,7 +103,7 @@ class LiveScreen(PlainScreen):
             f"{figures.seconds:.0f} of {figures.of:.0f} s",
             str(figures.frames),
             str(figures.fragments),
-            f"{figures.ring_mb:.1f} MB",
+            f"{figures.sealed_mb:.1f} MB",
             f"{figures.began} began, {figures.ended} ended",
             f"{figures.processes} of 3 run",
         )

@@ -34,6 +34,7 @@ class Subscriber:
         self._last_number = 0
         self._frames = _Lives()
         self._fragments = _Lives()
+        self._sealed = _Lives()
         self.seen: set[str] = set()
         """Ids of events that it heard of in any stage."""
         self.ended: set[str] = set()
@@ -56,10 +57,9 @@ class Subscriber:
         return self._fragments.total
 
     @property
-    def ring_bytes(self) -> int:
-        """What the ring takes on the disk, as the node says."""
-        recorder = self.health.recorder if self.health else None
-        return recorder.ring_bytes if recorder else 0
+    def sealed_bytes(self) -> int:
+        """Stored, as the node says, over all starts of its recorder."""
+        return self._sealed.total
 
     @property
     def missing(self) -> int:
@@ -116,6 +116,8 @@ class Subscriber:
         if health.camera is not None:
             self._frames.take(health.camera.frames)
             self._fragments.take(health.camera.fragments)
+        if health.recorder is not None:
+            self._sealed.take(health.recorder.record_bytes)
         why = ", ".join(reason.detail or reason.name for reason in health.reasons)
         self._once("health", f"health is {_with(health.level, why)}")
 
