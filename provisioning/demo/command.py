@@ -117,7 +117,7 @@ def _tell(summary: Summary, opened: Opened, directory: Path) -> None:
     for line in (
         "",
         f"with one key       {opened.refusal}",
-        *(f"with two           {line}" for line in opened.report.splitlines()),
+        f"with two           {opened.report}",
         "",
         f"filmed and opened  {summary.frames} frames filmed, {summary.opened_frames} in the clip",
         f"events             {summary.events} began, {summary.published} ended and reached the office",

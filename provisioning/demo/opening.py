@@ -16,6 +16,7 @@ from provisioning.demo.node_files import NodeFiles
 
 CLIP: Final = "clip.mp4"
 STILL: Final = "still.png"
+INDENT: Final = 19
 RELEASERS: Final = ("releaser-1", "releaser-2")
 
 
@@ -43,9 +44,9 @@ def open_with_two_keys(files: NodeFiles) -> Opened:
     _write_still(clip, files.directory / STILL)
     report = msgspec.json.decode(clip.with_suffix(".report.json").read_bytes(), type=Report)
     return Opened(
-        refusal=refusal.stderr.strip(),
+        refusal=refusal.stderr.strip().removeprefix("stolpe: "),
         frames=sum(_frames(files.directory / line.file) for line in report.clips),
-        report=done.stdout,
+        report=done.stdout.rstrip().replace("\n", f"\n{' ' * INDENT}"),
         command=f"{Path(sys.argv[0])} {' '.join(command)}",
     )
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from node.clock import NS, Clock
 
 FIGURES_EVERY_NS: Final = 5 * NS
+REDRAW_NS: Final = NS // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class LiveScreen(PlainScreen):
     def __init__(self, console: Console, *, clock: Clock) -> None:
         super().__init__(console, clock=clock)
         self._live = Live(console=console, transient=True, auto_refresh=False)
+        self._drawn_ns = 0
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -97,7 +99,11 @@ class LiveScreen(PlainScreen):
         self._live.stop()
 
     def show(self, figures: Figures) -> None:
-        """The table, anew."""
+        """The table, anew, four times a second."""
+        now_ns = self._clock.boottime_ns()
+        if now_ns - self._drawn_ns < REDRAW_NS:
+            return
+        self._drawn_ns = now_ns
         table = Table("filmed", "frames", "fragments", "sealed", "events", "daemons")
         table.add_row(
             f"{figures.seconds:.0f} of {figures.of:.0f} s",
