@@ -142,8 +142,6 @@ class Bus:
         self.counts = BusCounts()
         self.last_refused = ""
         """Why a message was last refused: for the log."""
-        self.last_senders: frozenset[Daemon] = frozenset()
-        """Who sent the message that was received last: one daemon, or all that its process may speak as."""
         self._run = run
         self._peers = peers
         self._directory = _socket_path(run, daemon).parent
@@ -218,11 +216,9 @@ class Bus:
 
     def _check(self, message: Message, peer: Peer) -> None:
         route = ROUTES[type(message)]
-        senders = route.senders & self._peers.daemons(peer)
-        if self.daemon not in route.receivers or not senders:
+        if self.daemon not in route.receivers or not route.senders & self._peers.daemons(peer):
             kind = type(message).__name__
             raise Refused(f"{kind} from process {peer.pid} of user {peer.uid}, which may not send it")
-        self.last_senders = senders
 
     def _bind(self) -> "zmq.Socket[bytes]":
         large = self.daemon == "recorder"
