@@ -57,6 +57,15 @@ def test_the_first_bad_entry_is_named(name: str, line: str, tmp_path: Path, node
     assert len(done.lines) == len(done.out.splitlines()) == 1
 
 
+def test_a_log_of_which_nothing_is_signed_is_not_called_good_for_a_node(tmp_path: Path, node: Path) -> None:
+    log = log_in(tmp_path, "five")
+    (log / "checkpoint.json").unlink()
+    assert stolpe("check", "audit", log).code == 0
+    done = stolpe("check", "audit", log, "--node", node)
+    assert done.code == 1
+    assert "there is no checkpoint beside it" in done.err
+
+
 def test_a_log_is_held_against_a_checkpoint_that_left_the_node(tmp_path: Path, node: Path) -> None:
     log = log_in(tmp_path, "rewritten")
     (log / "checkpoint.json").rename(tmp_path / "said.json")
