@@ -229,3 +229,30 @@ def test_what_cannot_be_written_down_is_not_answered_and_is_once_it_can(station:
     assert station.answer(AuditCommitted).id == ULID
     station.after(1)
     assert station.step()
+
+
+def test_a_full_key_slot_is_said_until_an_epoch_is_over(station: Station) -> None:
+    station.start()
+    for n in range(126):
+        mandate = bytes([n]) * 32
+        one = footage(n, start_ns=START_NS + n, payloads=[b"one"], mandate=mandate, retention_hours=1)
+        station.ask(*one.messages)
+    full = footage(200, start_ns=START_NS + 200, mandate=b"m" * 32)
+    assert "the key slot is full" in refused(station, full).reason
+    assert station.latest(RecorderReport).storage == "full"
+    station.after(3600)
+    station.after(10)
+    report = station.latest(RecorderReport)
+    assert (report.storage, report.epochs, report.ring_segments) == ("good", 0, 0)
+
+
+def test_a_key_that_cannot_be_destroyed_is_said_and_tried_again(station: Station) -> None:
+    station.start()
+    station.ask(*footage(retention_hours=1).messages)
+    station.after(3590)
+    with fails_at("pwrite", 1, []):
+        station.after(10)
+    assert station.latest(RecorderReport).storage_detail.startswith("key slot: ")
+    station.after(10)
+    assert station.latest(RecorderReport).storage == "good"
+    assert station.paths == []
