@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from node.clock import Clock
 from node.config import NodeConfig, PathsSection
 from node.errors import Refused
 from node.mandate.store import read_document
@@ -36,6 +35,11 @@ class RecoveredRing:
 
     recovered: tuple[Recovered, ...]
     last: LastWritten | None
+
+    @property
+    def count(self) -> int:
+        """How many segments it finished."""
+        return sum(one.records is not None for one in self.recovered)
 
 
 def make_directories(paths: PathsSection) -> None:
@@ -76,11 +80,6 @@ def first_root(path: Path) -> bytes:
         return b""
 
 
-def mind_the_floor(clock: Clock, keys: EpochKeys) -> None:
-    """This machine's clock believes no time before the one that was persisted."""
-    clock.raise_floor(keys.header.time_floor_ns)
-
-
 def number_on(slot: Slot, ring: Ring) -> None:
     """A new slot beside an old ring does not give its epochs' numbers again: those segments can never be opened."""
     if not slot.created:
@@ -108,5 +107,5 @@ def entries(slot: Slot, ring: Ring, found: RecoveredRing) -> Iterator[tuple[str,
     for one in found.recovered:
         what = "its start cannot be read" if one.records is None else f"{one.records} records were whole"
         yield "segment_recovered", one.path.name, what
-    kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {len(found.recovered)} recovered"
+    kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {found.count} recovered"
     yield "recorder_started", "recorder", kept
