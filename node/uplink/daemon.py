@@ -186,7 +186,7 @@ class Uplink:
 
     def _take(self, event: m.EventHappened) -> None:
         """On the disk, then answered, then on its way: at once."""
-        origin: Watched = "camera" if "camera" in self._bus.sender else "recorder"
+        origin = _origin(self._bus.sender)
         if not self._outbox.take(event, origin=origin, instance=self._watch.instance(origin)):
             return  # it comes again; health says why
         taken = m.EventTaken(event.id, event.stage)
@@ -257,3 +257,7 @@ class Uplink:
             _LOG.error("%s", self._outbox.mishap)
             self._own_events.moment("outbox", self._outbox.mishap)
             self._outbox.mishap = ""
+
+
+def _origin(senders: frozenset[m.Daemon]) -> Watched:
+    return "camera" if "camera" in senders else "recorder"

@@ -82,12 +82,8 @@ class Noticeboard:
     def opened(self, session: int) -> None:
         """That session begins: what the publisher now tells names it."""
         self._session, self.refused_subscription = session, ""
-        view, stamp = self._watch.view, self._stamp()
-        series = self._outbox.series
-        status = states.status(view, stamp, session=self._session, series=series)
-        self._publisher.keep(self._topics.status, status)
         birth = p.Birth(
-            **p.common(stamp),
+            **p.common(self._stamp()),
             session=session,
             series=self._outbox.series,
             instance=self._instance,

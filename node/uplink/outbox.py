@@ -72,9 +72,12 @@ class Outbox:
     it), `mishap` that a damaged file was moved aside, and with it what waited in it.
     """
 
-    def __init__(self, path: Path, *, capacity_bytes: int, boot: str, clock: Clock) -> None:
+    def __init__(
+        self, path: Path, *, capacity_bytes: int, boot: str, clock: Clock, remembered: int = REMEMBERED
+    ) -> None:
         self._path = path
         self._capacity_bytes = capacity_bytes
+        self._remembered = remembered
         self._boot = boot
         self._clock = clock
         self._undeleted: set[Key] = set()
@@ -197,7 +200,7 @@ class Outbox:
         rows = connection.execute(
             "SELECT seq, dropped, boot, taken_ns, message FROM event"
             " WHERE message IS NOT NULL AND seq IS NOT NULL ORDER BY seq"
-        )
+        ).fetchall()
         self._waiting = tuple(
             Waiting(seq, dropped, boot, taken_ns, _decoded(message))
             for seq, dropped, boot, taken_ns, message in rows
@@ -264,8 +267,8 @@ class Outbox:
             )
 
     def _forget(self) -> None:
-        """Of those that do not wait, only the newest `REMEMBERED` are known on."""
-        surplus = self._get("done") - REMEMBERED
+        """Of those that do not wait, only the newest `remembered` are known on."""
+        surplus = self._get("done") - self._remembered
         if surplus > 0:
             self._connection.execute(
                 "DELETE FROM event WHERE n IN (SELECT n FROM event WHERE message IS NULL ORDER BY n LIMIT ?)",

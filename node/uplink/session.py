@@ -149,7 +149,7 @@ class Session:
 
 
 class _Connection:
-    """One TCP connection and its client object. Everything but `publish`, `take_over` and `end` is in the thread."""
+    """One TCP connection and its client object. What the daemon's thread calls says so."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class _Connection:
         self._broker = broker
         self._subscriptions = subscriptions
         self._said = ""
-        self._subscribed: int | None = None
+        self._ending = False
         self.opened = False
         self.reason = ""
         self._context: Context | None = None
@@ -200,8 +200,10 @@ class _Connection:
             properties=_connect_properties(self._broker),
         )
         while self._client.loop(LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            if stopping.is_set() and not self.opened:
-                return
+            if stopping.is_set():
+                if not self.opened:
+                    return
+                self.end()
 
     def dispose(self) -> None:
         """Let go of the sockets, also of one whose handshake failed."""
@@ -225,8 +227,10 @@ class _Connection:
         self._client.ack(receipt, 1)
 
     def end(self) -> None:
-        """In the daemon's thread: the loop sends what is queued, then ends."""
-        self._client.disconnect()
+        """The loop sends what is queued, then ends. In either thread, and twice is once."""
+        if not self._ending:
+            self._ending = True
+            self._client.disconnect()
 
     def _on_connect(
         self,
