@@ -77,18 +77,17 @@ class OfficeSession:
         """Whether the broker has taken the subscription of the present connection by then."""
         return self._answered.wait(timeout_s) and not self._refused
 
-    def heard(self) -> Iterator[Heard]:
-        """What came since the last call; never waits."""
-        while True:
-            try:
-                yield self._waiting.get_nowait()
-            except queue.Empty:
-                return
+    def heard(self, *, timeout_s: float = 0.0) -> Iterator[Heard]:
+        """What came since the last call; waits that long if nothing has."""
+        message = self.wait(timeout_s)
+        while message is not None:
+            yield message
+            message = self.wait(0.0)
 
     def wait(self, timeout_s: float) -> Heard | None:
         """The next message; None if none comes in time."""
         try:
-            return self._waiting.get(timeout=timeout_s)
+            return self._waiting.get(block=timeout_s > 0, timeout=timeout_s or None)
         except queue.Empty:
             return None
 

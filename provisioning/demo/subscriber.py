@@ -66,13 +66,13 @@ class Subscriber:
         """How many numbers up to the newest have not been heard: 0 if nothing was lost on the way."""
         return max(0, self._last_number - len(self._numbers))
 
-    def take(self) -> None:
-        """Count everything that came since the last call."""
-        for heard in self._session.heard():
+    def take(self, *, timeout_s: float = 0.0) -> None:
+        """Count everything that came since the last call; waits that long for something to come."""
+        for heard in self._session.heard(timeout_s=timeout_s):
             try:
                 payload = payloads.decode(heard.payload)
             except msgspec.DecodeError:
-                self.unreadable += heard.topic.endswith("/document") is False
+                self.unreadable += not heard.topic.endswith("/document")  # which is for the node alone
                 continue
             self._take(payload, heard)
 

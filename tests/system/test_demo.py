@@ -119,6 +119,54 @@ def test_a_second_demo_is_not_written_over_the_first(demo: Ran) -> None:
     assert (demo.folder / "clip.mp4").read_bytes() == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root can hide a program from one command")
+def test_without_mosquitto_it_says_how_to_get_it_and_begins_nothing(tmp_path: Path) -> None:
+    hide = 'for p in $(which -a mosquitto); do mount --bind /dev/null $p || exit 77; done; exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", hide, "sh", sys.executable, "-m", "node"]
+    demo = [*command, "demo", "--dir", str(tmp_path / "out")]
+    done = subprocess.run(demo, check=False, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("this machine does not let root mount")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "sudo apt-get install mosquitto" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        (("--size", "wide"), "WIDTHxHEIGHT"),
+        (("--seconds", "0"), "--seconds"),
+        (("--fps", "0"), "--fps"),
+    ],
+)
+def test_wrong_usage_exits_2_before_anything_is_made(
+    tmp_path: Path, option: tuple[str, str], word: str
+) -> None:
+    done = stolpe("demo", "--dir", tmp_path / "out", *option)
+    assert (done.code, done.out) == (2, "")
+    assert word in done.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--mask", "0.1,0.1 0.5,0.5"), "three points"),
+        (("--mask", "1.1,1.1 1.4,1.1 1.4,1.3"), "outside the picture"),
+        (("--size", "16x16"), "sensor"),
+        (("--video", "none.mp4"), "none.mp4"),
+    ],
+)
+def test_what_cannot_be_filmed_is_refused_in_one_line(
+    tmp_path: Path, options: tuple[str, str], word: str
+) -> None:
+    done = stolpe("demo", "--dir", tmp_path / "out", *options, "--json")
+    assert (done.code, done.out) == (1, "")
+    assert word in done.lines[-1]
+    assert "Traceback" not in done.err
+
+
 class Running:
     """A demo that goes on until it is told to stop."""
 
@@ -146,7 +194,7 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    demo = Running(tmp_path / "out")
+    demo = Running(tmp_path / ("a name too long for a socket " * 4) / "out")
     with demo.process:
         yield demo
         demo.process.kill()
