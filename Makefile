@@ -7,7 +7,7 @@ DEMO   ?= demo
 .PHONY: help setup demo test check bench lock clean
 help:
 	@echo "make setup   the virtual environment $(VENV), with $(BIN)/stolpe in it"
-	@echo "make demo    a street filmed through masks, sealed, and opened with two keys, into $(DEMO)/"
+	@echo "make demo    a whole node live for 20 s, its broker, its events, its footage opened with two keys, into $(DEMO)/"
 	@echo "make test    make check, then every test"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make bench   the measures, each beside its reference in the same run"

@@ -203,7 +203,9 @@ class Bus:
         return None
 
     def close(self) -> None:
-        """End all connections; what was handed over gets half a second to get out."""
+        """End all connections; what was handed over gets half a second to get out. Closing twice is allowed."""
+        if self._context.closed:
+            return
         for outlet in self._outlets.values():
             outlet.close(linger=LINGER_MS)
         self._inbox.close(linger=0)

@@ -27,9 +27,7 @@ Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
 DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
 Severity = Literal["low", "medium", "high", "critical"]
 Stage = Literal["start", "update", "end"]
-DarkReason = Literal[
-    "time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault", "camera_fault"
-]
+DarkReason = Literal["time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault"]
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import cv2
 import msgspec
 import typer
 from rich.console import Console
@@ -29,6 +30,7 @@ def bench_command(
     unknown = [name for name in only or () if name not in MEASURES]
     if unknown:
         raise Refused(f"no measure is called {unknown[0]}: there are {', '.join(MEASURES)}")
+    cv2.setNumThreads(1)  # as on the node
     console = Console(stderr=True, highlight=False)
     found = []
     for name in only or MEASURES:
