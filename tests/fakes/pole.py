@@ -34,7 +34,7 @@ from tests.fakes.site_broker import HOST, NODE, ORGANISATION, SiteBroker
 
 EVENING_NS = parse_rfc3339("2026-11-05T20:00:00+01:00")
 TURN_NS = NS // 100
-MANDATE, MASKS = "a" * 64, "b" * 64
+MANDATE, MASKS = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 
 
 class OneProcess:
