@@ -144,7 +144,7 @@ class Noticeboard:
             recorder_silent=view.recorder_silent,
             camera=view.camera,
             recorder=view.recorder,
-            outbox_failing=self._outbox.failing,
+            outbox_failures=self._outbox.failures,
             outbox_filled=counts.bytes / self._capacity_bytes,
             outbox_dropped=counts.dropped,
             publish_refused=self._publisher.refused,

@@ -1,5 +1,6 @@
 """A pole with a real uplink: real bus, real outbox file, and a camera and a recorder that a test speaks for."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,8 +42,9 @@ MANDATE, MASKS = "a" * 64, "b" * 64
 class OneProcess:
     """In a test all daemons are this process, so each may be anyone."""
 
-    def daemons(self, _peer: Peer) -> frozenset[Daemon]:
-        """All of them."""
+    def daemons(self, peer: Peer) -> frozenset[Daemon]:
+        """All of them, if it is us or a child of ours."""
+        assert peer.uid == os.getuid()
         return frozenset({"camera", "recorder", "uplink"})
 
 

@@ -31,7 +31,10 @@ from node.bus import Bus
 from node.clock import SystemClock
 from node.config import NodeConfig
 from node.uplink.daemon import build
-from tests.fakes.pole import OneProcess
+
+class OneProcess:
+    def daemons(self, peer):
+        return frozenset({"camera", "recorder"})
 
 config = msgspec.json.decode(sys.stdin.read(), type=NodeConfig)
 clock = SystemClock(trust="demo")
@@ -349,6 +352,37 @@ def test_an_event_whose_camera_died_is_ended_and_a_living_ones_is_not(pole: Pole
     pole.turns(40)
     assert [(e.id, e.stage) for e in events_of(everything(office))] == [(event(3).id, "start")]
     assert pole.uplink._outbox.open_events("camera")[0].event.id == event(3).id
+
+
+def test_an_event_whose_camera_does_not_come_back_is_ended_after_a_minute(pole: Pole, office: Office) -> None:
+    pole.camera_sends(event(1))
+    next_payload(office, pole, p.Event, topic="event/motion")
+    pole.camera_lives = False
+    pole.clock.wait_until(pole.clock.boottime_ns() + 61 * NS)
+    ended = next_payload(office, pole, p.Event, topic="event/motion")
+    assert (ended.id, ended.stage, ended.detail) == (event(1).id, "end", "interrupted")
+
+
+def test_a_disk_that_takes_nothing_is_told_and_the_event_is_taken_when_it_does(
+    pole: Pole, office: Office
+) -> None:
+    next_payload(office, pole, p.Birth)
+    connection = pole.uplink._outbox._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    many = [event(number, detail="x" * 400) for number in range(60)]
+    pole.camera_sends(*many)
+    health = next_payload(office, pole, p.Health, where=lambda health: health.level == "bad")
+    assert "outbox_failing" in [reason.name for reason in health.reasons]
+    assert len(pole.taken) < 60
+    connection.execute("PRAGMA max_page_count = 1000000")
+    pole.camera_sends(*many)
+    pole.turns(30)
+    assert {key for key, _ in pole.taken} == {happened.id for happened in many}
+    told = [p.decode(s.payload) for s in everything(office) if "/event/" in s.topic]
+    assert {e.detail for e in told if isinstance(e, p.Event) and e.kind == "health"} == {
+        "bad: outbox_failing"
+    }
 
 
 def test_an_event_goes_on_over_a_restart_of_the_uplink_if_its_camera_lives(
