@@ -188,7 +188,7 @@ class Uplink:
         """On the disk, then answered, then on its way: at once."""
         origin = _origin(self._bus.sender)
         if not self._outbox.take(event, origin=origin, instance=self._watch.instance(origin)):
-            return  # it comes again; health says why
+            return  # it comes again; health says so
         taken = m.EventTaken(event.id, event.stage)
         for sender in self._bus.sender:
             self._bus.send(taken, to=sender)

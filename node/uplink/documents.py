@@ -27,6 +27,7 @@ from node.unanswered import Unanswered
 from node.uplink.link import Arrived, Letter
 
 MAX_PENDING: Final = 8
+"""Half of it is for QoS 1 alone, of which a broker that keeps to our receive maximum sends no more at once."""
 MAX_AUDITS: Final = 64
 MAX_ANSWERED: Final = 16
 MAX_CORRELATION_BYTES: Final = 256
@@ -103,7 +104,7 @@ class Documents:
             self._answer(pending, self._answered[digest])
         elif not 0 < len(arrived.payload) <= MAX_DOCUMENT_MESSAGE_BYTES:
             self._refuse(pending, f"a document of {len(arrived.payload)} bytes is not taken", lasting=True)
-        elif len(self._arrivals) >= MAX_PENDING:
+        elif len(self._arrivals) >= (MAX_PENDING if arrived.receipt is not None else MAX_PENDING // 2):
             self._refuse(pending, "too many documents at once: try again", lasting=False)
         else:
             name = new_ulid(self._clock.now().utc_ns)

@@ -29,7 +29,7 @@ class Reading:
     recorder_silent: bool = False
     camera: CameraReport | None = None
     recorder: RecorderReport | None = None
-    outbox_failing: str = ""
+    outbox_failures: int = 0
     outbox_filled: float = 0.0
     outbox_dropped: int = 0
     publish_refused: int = 0
@@ -97,8 +97,6 @@ def _of_daemons(now: Reading, raised: Collection[str]) -> Iterator[Reason]:
 
 
 def _of_outbox(now: Reading, raised: Collection[str]) -> Iterator[Reason]:
-    if now.outbox_failing:
-        yield Reason("outbox_failing", "bad", f"events cannot be kept: {now.outbox_failing}"[:400])
     if now.outbox_filled > (0.6 if "outbox_filling" in raised else 0.8):
         yield Reason("outbox_filling", "warning", "many events wait for the broker")
 
@@ -121,6 +119,8 @@ def _of_machine(machine: MachineNumbers, raised: Collection[str]) -> Iterator[Re
 
 def _rises(before: Reading, now: Reading) -> Iterator[Reason]:
     """What has happened since the reading before."""
+    if now.outbox_failures > before.outbox_failures:
+        yield Reason("outbox_failing", "bad", "the disk does not take events")
     if now.outbox_dropped > before.outbox_dropped:
         yield Reason(
             "outbox_dropped", "bad", f"{now.outbox_dropped} events were given up: the outbox is full"

@@ -8,11 +8,21 @@ from node.clock import NS
 Watched = Literal["camera", "recorder"]
 
 SILENT_NS: Final = 3 * NS
+STARTING_NS: Final = 20 * NS
+"""A daemon that was never heard is given so long: it may be starting."""
+GONE_NS: Final = 60 * NS
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
     """Nothing was heard of it for longer than `SILENT_NS`."""
+
+    daemon: Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """It has been silent for longer than `GONE_NS`: what it had begun, it will not end."""
 
     daemon: Watched
 
@@ -33,7 +43,7 @@ class Restarted:
     instance: str
 
 
-Change = Silent | Back | Restarted
+Change = Silent | Gone | Back | Restarted
 
 
 class Liveness:
@@ -44,6 +54,7 @@ class Liveness:
         self.instance: str | None = None
         self.restarts = 0
         self.silent = False
+        self._gone = False
         self._heard_ns = now_ns
 
     def heard(self, instance: str, *, now_ns: int) -> list[Change]:
@@ -54,12 +65,17 @@ class Liveness:
         if self.instance not in (None, instance):
             self.restarts += 1
             changes.append(Restarted(self.daemon, instance))
-        self.instance, self.silent, self._heard_ns = instance, False, now_ns
+        self.instance, self.silent, self._gone, self._heard_ns = instance, False, False, now_ns
         return changes
 
     def look(self, *, now_ns: int) -> list[Change]:
-        """Whether it has fallen silent by now."""
-        if self.silent or now_ns - self._heard_ns <= SILENT_NS:
-            return []
-        self.silent = True
-        return [Silent(self.daemon)]
+        """Whether it has fallen silent by now, or has been for long."""
+        changes: list[Change] = []
+        silent_ns = now_ns - self._heard_ns
+        if not self.silent and silent_ns > (STARTING_NS if self.instance is None else SILENT_NS):
+            self.silent = True
+            changes.append(Silent(self.daemon))
+        if not self._gone and silent_ns > GONE_NS:
+            self._gone = True
+            changes.append(Gone(self.daemon))
+        return changes

@@ -5,6 +5,7 @@ that makes it so, and what has a number is never given up. So what a full outbox
 says how many were dropped before it. Publishes nothing itself.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ WINDOW: Final = 20
 REMEMBERED: Final = 10_000
 MAX_OPEN: Final = 1_000
 ROW_BYTES: Final = 400  # of a row beside its message, with its indexes
+_LOG = logging.getLogger(__name__)
 _WORTH: Final[dict[Severity | None, int]] = {None: 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 
 
@@ -86,6 +88,8 @@ class Outbox:
         self._counts = Counts()
         self._waiting: tuple[Waiting, ...] = ()
         self.failing = ""
+        self.failures = 0
+        """How often something could not be written."""
         self.mishap = ""
         self._connection = self._open()
 
@@ -182,10 +186,18 @@ class Outbox:
             if isinstance(error, msgspec.DecodeError) or is_damage(error):
                 self._replace()
             else:
-                self.failing = f"{error}"
+                self._fail(f"{error}")
             return False
+        if self.failing:
+            _LOG.info("the outbox can be written again")
         self.failing = ""
         return True
+
+    def _fail(self, why: str) -> None:
+        self.failures += 1
+        if not self.failing:
+            _LOG.error("the outbox cannot be written: %s", why)
+        self.failing = why
 
     def _replace(self) -> None:
         """The file turned out to be damaged: opening it again finds that, and makes a new one."""

@@ -44,12 +44,13 @@ class OwnEvents:
         event = self._event(kind, detail)
         self._offer(msgspec.structs.replace(event, stage="end", end_ns=event.start_ns))
 
-    def interrupt(self, origin: Origin, *, instance: str) -> None:
-        """A daemon speaks as `instance` now: what an earlier one saw begin, nobody will see end."""
+    def interrupt(self, origin: Origin, *, instance: str | None) -> None:
+        """A daemon speaks as `instance` now, or not at all: what others began in its name, nobody will see end."""
         for going_on in self._outbox.open_events(origin):
-            if going_on.instance not in (None, instance):
+            if instance is None or going_on.instance not in (None, instance):
                 self._offer(ended(going_on.event, "interrupted", self._clock.now()), origin)
-        self._outbox.adopt(origin, instance)
+        if instance is not None:
+            self._outbox.adopt(origin, instance)
 
     def offer_again(self) -> None:
         """What the disk did not take."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from node.clock import Clock
 from node.messages import CameraReport, RecorderReport
-from node.uplink.liveness import Back, Change, Liveness, Restarted, Silent, Watched
+from node.uplink.liveness import Back, Change, Gone, Liveness, Restarted, Silent, Watched
 from node.uplink.own_events import OwnEvents
 from node.uplink.states import View
 
@@ -79,6 +79,8 @@ class Watch:
             match change:
                 case Silent():
                     self._own_events.begin(change.daemon, kind=KIND, detail=detail)
+                case Gone():
+                    self._own_events.interrupt(change.daemon, instance=None)
                 case Back():
                     self._own_events.end(change.daemon, detail=detail)
                 case Restarted():
@@ -89,6 +91,8 @@ def _sentence(change: Change) -> str:
     match change:
         case Silent():
             return f"{change.daemon} is silent"
+        case Gone():
+            return f"{change.daemon} has been silent for a minute: what it had begun counts as over"
         case Back():
             return f"{change.daemon} is back after {change.after_s:.1f} s"
         case Restarted():

@@ -49,13 +49,7 @@ class SiteBroker:
         self.configuration = write_configuration(
             folder, site, self.authority, host=HOST, port=self.port, now_ns=self.now_ns
         )
-        pause = threading.Event()
-        self.broker = LoopbackBroker(
-            self.configuration,
-            host=HOST,
-            port=self.port,
-            wait=lambda seconds: bool(pause.wait(seconds)) or None,
-        )
+        self.broker = LoopbackBroker(self.configuration, host=HOST, port=self.port, wait=_wait)
 
     @property
     def ca_file(self) -> Path:
@@ -91,14 +85,22 @@ class Office:
         context.load_cert_chain(site.certificate(name))
         self._client.tls_set_context(context)
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda client, *_: client.subscribe(self._topics, qos=1)
+        self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.on_message = self._on_message
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 600
         self._client.connect(HOST, site.port, clean_start=False, properties=properties)
         self._client.loop_start()
+        self.wait_until_it_watches()
+
+    def wait_until_it_watches(self) -> None:
+        """Also after the broker was away: from then on it misses nothing."""
         assert self._subscribed.wait(10), "the office could not subscribe"
+
+    def _on_connect(self, client: Client, *_: object) -> None:
+        client.subscribe(self._topics, qos=1)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         properties = message.properties
@@ -120,6 +122,7 @@ class Office:
         response: str | None = None,
         correlation: bytes | None = None,
         qos: int = 1,
+        retain: bool = False,
     ) -> None:
         """Publish; returns when the broker has it."""
         properties = Properties(PacketTypes.PUBLISH)
@@ -127,7 +130,9 @@ class Office:
             properties.ResponseTopic = response
         if correlation is not None:
             properties.CorrelationData = correlation
-        self._client.publish(topic, payload, qos=qos, properties=properties).wait_for_publish(10)
+        self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).wait_for_publish(
+            10
+        )
 
     def wait_for(
         self, wanted: Callable[[Seen], bool], *, meanwhile: Callable[[], object], turns: int = 400
@@ -147,3 +152,8 @@ class Office:
         """Leave."""
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def _wait(seconds: float) -> None:
+    """Between two looks whether a broker listens."""
+    threading.Event().wait(seconds)

@@ -1,7 +1,7 @@
 """Who is there: silent after three seconds, back, started anew."""
 
 from node.clock import NS
-from node.uplink.liveness import Back, Liveness, Restarted, Silent
+from node.uplink.liveness import Back, Gone, Liveness, Restarted, Silent
 
 
 def test_a_daemon_that_speaks_every_second_is_there() -> None:
@@ -21,8 +21,20 @@ def test_after_more_than_three_seconds_it_is_silent_and_that_is_said_once() -> N
     assert liveness.look(now_ns=9 * NS) == []
 
 
-def test_one_that_never_spoke_is_silent_too() -> None:
-    assert Liveness("camera", now_ns=5 * NS).look(now_ns=8 * NS + 1) == [Silent("camera")]
+def test_one_that_never_spoke_may_be_starting_for_a_while() -> None:
+    liveness = Liveness("camera", now_ns=5 * NS)
+    assert liveness.look(now_ns=25 * NS) == []
+    assert liveness.look(now_ns=25 * NS + 1) == [Silent("camera")]
+
+
+def test_after_a_minute_of_silence_it_is_gone_and_that_is_said_once() -> None:
+    liveness = Liveness("camera", now_ns=0)
+    liveness.heard("a", now_ns=0)
+    assert liveness.look(now_ns=60 * NS) == [Silent("camera")]
+    assert liveness.look(now_ns=60 * NS + 1) == [Gone("camera")]
+    assert liveness.look(now_ns=99 * NS) == []
+    liveness.heard("a", now_ns=100 * NS)
+    assert liveness.look(now_ns=161 * NS) == [Silent("camera"), Gone("camera")]
 
 
 def test_when_it_speaks_again_it_says_how_long_it_was_away() -> None:
