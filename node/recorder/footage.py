@@ -1,0 +1,181 @@
+"""What the camera sends, and what it is answered: stored, or refused so that it begins another segment.
+
+A segment never stays open without its camera: when the camera starts anew, begins another one, leaves a gap or says
+nothing for a while, what is there is finished as recovered. Taking the same record twice changes nothing.
+"""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from node.clock import NS, Clock
+from node.errors import Refused
+from node.messages import (
+    CloseSegment,
+    OpenSegment,
+    RecordsStored,
+    SealedRecord,
+    SegmentMessage,
+    SegmentRefused,
+)
+from node.recorder.epochs import SlotFailed, SlotFull
+from node.recorder.recovery import LastWritten
+from node.recorder.ring import Ring
+from node.recorder.storage import Storage, sentence
+
+SILENT_NS = 15 * NS
+AHEAD_NS = 60 * NS
+"""How far ahead of this clock a segment may begin: its key lives as long as its beginning says."""
+MAX_REASON = 400
+
+
+class _Beginning(msgspec.Struct, frozen=True):
+    """What is looked at in a header here; the ring reads all of it."""
+
+    start_ns: int
+
+
+Answer = RecordsStored | SegmentRefused
+
+
+class Footage:
+    """The open segment's life. `finish_later` finishes a file that the disk did not let be finished."""
+
+    def __init__(
+        self,
+        *,
+        ring: Ring,
+        clock: Clock,
+        storage: Storage,
+        finish_later: Callable[[Path], object],
+        last: LastWritten | None,
+    ) -> None:
+        self._ring = ring
+        self._clock = clock
+        self._storage = storage
+        self._finish_later = finish_later
+        self._last = last
+        self._unfinished: list[Path] = []
+        self._opening: OpenSegment | None = None
+        self._owner: str | None = None
+        self._heard_ns = 0
+        self.records = 0
+        self.record_bytes = 0
+        self.recovered = 0
+        """Segments that this instance finished for a camera that did not."""
+
+    @property
+    def segment(self) -> str | None:
+        """The segment that was written last."""
+        return self._last.segment if self._last else None
+
+    @property
+    def stored(self) -> int:
+        """How many of its records are on the disk to stay."""
+        return self._last.stored if self._last else 0
+
+    def take(self, message: SegmentMessage) -> Answer:
+        """Do it, and say what is on the disk afterwards; or refuse the rest of that segment."""
+        try:
+            self._do(message)
+        except SlotFull as full:
+            self._storage.failed("key slot", OSError(errno.ENOSPC, "the key slot is full"))
+            return self._refused(message.segment, f"{full}")
+        except Refused as refusal:
+            return self._refused(message.segment, f"{refusal}")
+        except FileExistsError:
+            return self._refused(message.segment, "a segment of this id is there already")
+        except OSError as error:
+            self._storage.failed("key slot" if isinstance(error, SlotFailed) else "ring", error)
+            return self._refused(message.segment, sentence(error))
+        return RecordsStored(message.segment, self.stored)
+
+    def camera_is(self, instance: str) -> None:
+        """A sign of life. Another instance than the one whose segment is open will not go on with it."""
+        if self._ring.open_segment is not None and self._owner not in {None, instance}:
+            self.cut()
+        self._owner = instance
+
+    def tend(self) -> None:
+        """What is due without any message: a silent camera's segment ends; what could not be finished is."""
+        if self._ring.open_segment is not None and self._clock.boottime_ns() - self._heard_ns >= SILENT_NS:
+            self.cut()
+
+    def try_again(self) -> None:
+        """After trouble: does the disk take things again? Then finish what it did not let be finished."""
+        try:
+            if self._storage.in_trouble("ring"):
+                self._ring.try_disk()
+            while self._unfinished:
+                if self._unfinished[-1].exists():  # or it was evicted meanwhile
+                    self._finish_later(self._unfinished[-1])
+                self._unfinished.pop()
+        except OSError as error:
+            self._storage.failed("ring", error)
+        else:
+            self._storage.works("ring")
+
+    def cut(self) -> None:
+        """Finish the open segment, if there is one, as it is."""
+        if self._ring.open_segment is None:
+            return
+        left = self._ring.cut()
+        if left is not None:
+            self._unfinished.append(left)
+        self._opening = None
+        self.recovered += 1
+
+    def _do(self, message: SegmentMessage) -> None:
+        if message.segment == self._ring.open_segment:
+            self._heard_ns = self._clock.boottime_ns()
+        if self._is_repeated(message):
+            return
+        match message:
+            case OpenSegment():
+                self._begin(message)
+            case SealedRecord():
+                self._ring.write(message)
+                self._storage.works("ring")
+                self.records += 1
+                self.record_bytes += len(message.ciphertext)
+                self._last = LastWritten(message.segment, self._ring.open_records)
+            case CloseSegment():
+                self._ring.write(message)
+                self._opening = None
+
+    def _is_repeated(self, message: SegmentMessage) -> bool:
+        """Whether that was done before: by this instance, or by one whose work recovery found."""
+        match message:
+            case OpenSegment():
+                return message == self._opening
+            case SealedRecord():
+                return message.segment == self.segment and message.index < self.stored
+            case CloseSegment():
+                closed = message.segment != self._ring.open_segment
+                return closed and message.segment == self.segment and message.count == self.stored
+
+    def _begin(self, message: OpenSegment) -> None:
+        self.cut()
+        self._refuse_the_future(message)
+        self._ring.write(message)
+        self._storage.works("ring")
+        self._opening, self._owner = message, None
+        self._heard_ns = self._clock.boottime_ns()
+        self._last = LastWritten(message.segment, 0)
+
+    def _refuse_the_future(self, message: OpenSegment) -> None:
+        now = self._clock.now()
+        try:
+            start_ns = msgspec.json.decode(message.header, type=_Beginning).start_ns
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refused(f"a segment's header is not as it must be ({error})") from error
+        if now.trust != "untrusted" and start_ns > now.utc_ns + AHEAD_NS:
+            raise Refused("the segment begins in the future: it would be kept too long")
+
+    def _refused(self, segment: str, reason: str) -> SegmentRefused:
+        """Nothing more of it is taken, so it ends here."""
+        if segment == self._ring.open_segment:
+            self.cut()
+        return SegmentRefused(segment, reason[:MAX_REASON])
