@@ -9,6 +9,7 @@ import typer
 from node.clock import parse_rfc3339
 from node.config import read_config
 from node.errors import Refused
+from node.recorder.audit_log import CHECKPOINT_NAME, FILE_NAME, check_audit, lines, read_checkpoint
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
 from node.sealing.keys import read_verifying_key
@@ -16,8 +17,11 @@ from node.sealing.keys import read_verifying_key
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    check = typer.Typer(help="Check a ring, or a configuration.", no_args_is_help=True)
+    check = typer.Typer(help="Check a ring, an audit log, or a configuration.", no_args_is_help=True)
     check.command("ring", epilog="Example: stolpe check ring demo/ring")(ring_command)
+    check.command("audit", epilog="Example: stolpe check audit /var/lib/stolpe/audit --node node.pub.json")(
+        audit_command
+    )
     check.command("config", epilog="Example: stolpe check config /etc/stolpe/node.toml")(config_command)
     app.add_typer(check, name="check")
 
@@ -48,6 +52,33 @@ def ring_command(
         raise Refused(f"{folder}: {found} violations")
     without = f" ({' and '.join(left_out)} not checked)" if left_out else ""
     typer.echo(f"{folder}: {len(segment_paths(folder))} segments, every invariant holds{without}")
+
+
+def audit_command(
+    log: Annotated[Path, typer.Argument(help="an audit log, or the directory that it is in")],
+    node: Annotated[Path | None, typer.Option(help="the node's public key: who must have signed")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="a checkpoint that left the node, if not the one beside the log")
+    ] = None,
+) -> None:
+    """Check every entry of an audit log, and the log against its signed checkpoint; the first bad entry is named."""
+    path = log / FILE_NAME if log.is_dir() else log
+    if not path.is_file():
+        raise Refused(f"{path}: there is no such audit log")
+    beside = path.with_name(CHECKPOINT_NAME)
+    said_path = checkpoint or (beside if beside.exists() else None)
+    said = read_checkpoint(said_path) if said_path else None
+    verifying = read_verifying_key(node) if node else None
+    if verifying is not None and said is None:
+        raise Refused(
+            f"{path}: there is no checkpoint beside it, and nothing else is signed: give --checkpoint"
+        )
+    if _tell(check_audit(path, said=said, node=verifying)):
+        raise Refused(f"{path}: it cannot be believed from there on")
+    left_out = "" if said and verifying else f" ({'A4' if said else 'A4, A5'} not checked)"
+    with path.open("rb") as file:
+        count = sum(1 for _ in lines(file))
+    typer.echo(f"{path}: {count} entries, every invariant holds{left_out}")
 
 
 def config_command(

@@ -4,7 +4,6 @@ Must never lose or change an entry that was answered. A last line that a power c
 cut off, and that is noted. A log that was altered is set aside whole, and the next one begins with saying so.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,6 +39,15 @@ class LogFull(Refused):
     """The log has reached its bound: nothing that needs an entry can happen until a person has rolled it over."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """An entry that the log must have on what was wrong with it."""
+
+    action: str
+    subject: str
+    reason: str
+
+
 @dataclass(slots=True)
 class _Found:
     """What stands in the file: `whole` bytes of good entries; what follows them is `torn`, or was altered.
@@ -64,28 +72,25 @@ class AuditLog:
         self._signing = signing
         found = _find(self._path, directory / CHECKPOINT_NAME)
         set_aside = self._set_aside() if found.altered else None
-        repairs = []
-        if found.torn:
-            repairs.append(("log_cut", FILE_NAME, f"{found.torn} bytes of an unfinished entry"))
-        if found.contradicts:
-            repairs.append(("log_contradicts_checkpoint", FILE_NAME, found.contradicts))
+        self.repairs = tuple(_repairs(found, set_aside))
+        """What was wrong with the log that was found; its opener notes it, when the log can be written."""
         if set_aside:
-            repairs.append(("log_altered", set_aside, f"{found.altered}: set aside, and a new log begun"))
             found = _Found()
         self._head, self._ids, self._bytes = found.head, found.ids, found.whole
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._torn = True  # behind the last good entry there may be anything
+        self._kept: Head | None = None
         sync_directory(directory)
-        self.repairs = tuple(action for action, _, _ in repairs)
-        """What had to be done at the start; the log itself says so too."""
-        with contextlib.suppress(LogFull):
-            for action, subject, reason in repairs:
-                self.note(action, subject, reason)
 
     @property
     def size(self) -> int:
         """How many entries there are."""
         return self._head.size
+
+    @property
+    def full(self) -> bool:
+        """Whether it has reached its bound."""
+        return self._bytes + audit.MAX_LINE_BYTES > MAX_LOG_BYTES
 
     @property
     def head(self) -> Head:
@@ -114,7 +119,9 @@ class AuditLog:
     def checkpoint(self) -> AuditCheckpoint:
         """Size and head, signed; kept beside the log, so that the next start notices a log that was cut."""
         said = audit.checkpoint(self._head, time_ns=self._clock.now().utc_ns, signing=self._signing)
-        replace_whole(self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n")
+        if self._kept != self._head:
+            replace_whole(self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n")
+            self._kept = self._head
         return said
 
     def _commit(self, told: Told, id: str | None, *, most: int) -> int:
@@ -236,6 +243,15 @@ def _find(path: Path, checkpoint: Path) -> _Found:
     if said is not None and not agrees:
         found.contradicts = f"a checkpoint was signed at {said.size} entries, this log has {found.head.size}"
     return found
+
+
+def _repairs(found: _Found, set_aside: str | None) -> Iterator[Repair]:
+    if found.torn:
+        yield Repair("log_cut", FILE_NAME, f"{found.torn} bytes of an unfinished entry")
+    if found.contradicts:
+        yield Repair("log_contradicts_checkpoint", FILE_NAME, found.contradicts)
+    if set_aside:
+        yield Repair("log_altered", set_aside, f"{found.altered}: set aside, and a new log begun")
 
 
 def _remember(ids: dict[str, tuple[int, Told]], entry: AuditEntry) -> None:

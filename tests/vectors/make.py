@@ -11,8 +11,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
-from vectors import make_broken_segments, make_documents, make_keys, make_segments, make_slots
-from vectors.shelf import FOLDER, SUFFIXES, ExpectedDocument, ExpectedKeyFile, ExpectedSegment, ExpectedSlot
+from vectors import make_audit, make_broken_segments, make_documents, make_keys, make_segments, make_slots
+from vectors.shelf import (
+    FOLDER,
+    SUFFIXES,
+    ExpectedAudit,
+    ExpectedDocument,
+    ExpectedKeyFile,
+    ExpectedSegment,
+    ExpectedSlot,
+)
 
 LINE = 150
 
@@ -23,7 +31,7 @@ class Vector(NamedTuple):
     folder: str
     name: str
     data: bytes
-    expected: ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument
+    expected: ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument | ExpectedAudit
 
 
 def everything() -> Iterator[Vector]:
@@ -34,6 +42,7 @@ def everything() -> Iterator[Vector]:
         ("segments", make_segments.good()),
         ("segments", make_broken_segments.broken()),
         ("documents", make_documents.documents()),
+        ("audit", make_audit.logs()),
     ):
         for name, data, expected in made:
             yield Vector(folder, name, data, expected)
