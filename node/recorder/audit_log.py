@@ -66,11 +66,21 @@ class _Found:
 class AuditLog:
     """`audit.jsonl` in a directory that exists."""
 
-    def __init__(self, directory: Path, *, clock: Clock, signing: SigningKey) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        clock: Clock,
+        signing: SigningKey,
+        most_bytes: int = MAX_LOG_BYTES,
+        most_ids: int = REMEMBERED_IDS,
+    ) -> None:
         self._path = directory / FILE_NAME
         self._clock = clock
         self._signing = signing
-        found = _find(self._path, directory / CHECKPOINT_NAME)
+        self._most_bytes = most_bytes
+        self._most_ids = most_ids
+        found = _find(self._path, directory / CHECKPOINT_NAME, most_ids)
         set_aside = self._set_aside() if found.altered else None
         self.repairs = tuple(_repairs(found, set_aside))
         """What was wrong with the log that was found; its opener notes it, when the log can be written."""
@@ -90,7 +100,7 @@ class AuditLog:
     @property
     def full(self) -> bool:
         """Whether it has reached its bound."""
-        return self._bytes + audit.MAX_LINE_BYTES > MAX_LOG_BYTES
+        return self._bytes + audit.MAX_LINE_BYTES > self._most_bytes
 
     @property
     def head(self) -> Head:
@@ -109,12 +119,12 @@ class AuditLog:
         Raises `LogFull`, `Refused` if the id was used for something else, `OSError` if it cannot be kept: then
         nothing was committed, and what asked for it must not happen.
         """
-        return self._commit((by, action, _cut(subject), _cut(reason)), id, most=MAX_LOG_BYTES)
+        return self._commit((by, action, _cut(subject), _cut(reason)), id, most=self._most_bytes)
 
     def note(self, action: str, subject: str, reason: str = "") -> int:
         """An entry on what happened to the recorder itself; for that there is room when the log is full."""
         told: Told = ("recorder", action, _cut(subject), _cut(reason))
-        return self._commit(told, None, most=MAX_LOG_BYTES + NOTES_BYTES)
+        return self._commit(told, None, most=self._most_bytes + NOTES_BYTES)
 
     def checkpoint(self) -> AuditCheckpoint:
         """Size and head, signed; kept beside the log, so that the next start notices a log that was cut."""
@@ -150,7 +160,7 @@ class AuditLog:
             )
         self._write(line)
         self._head = self._head.after(line)
-        _remember(self._ids, entry)
+        _remember(self._ids, entry, self._most_ids)
         return entry.index
 
     def _write(self, line: bytes) -> None:
@@ -220,7 +230,7 @@ def read_checkpoint(path: Path) -> AuditCheckpoint:
     return said
 
 
-def _find(path: Path, checkpoint: Path) -> _Found:
+def _find(path: Path, checkpoint: Path, most_ids: int) -> _Found:
     """Read the whole file, bounded line by line. Only the last line can be torn: each is synced before the next."""
     found = _Found()
     said = read_checkpoint(checkpoint) if checkpoint.exists() else None
@@ -238,7 +248,7 @@ def _find(path: Path, checkpoint: Path) -> _Found:
                         found.altered = bad
                     break
                 found.whole += len(line)
-                _remember(found.ids, entry)
+                _remember(found.ids, entry, most_ids)
                 agrees = agrees or (said is not None and audit.head_of(said) == found.head)
     if said is not None and not agrees:
         found.contradicts = f"a checkpoint was signed at {said.size} entries, this log has {found.head.size}"
@@ -254,9 +264,9 @@ def _repairs(found: _Found, set_aside: str | None) -> Iterator[Repair]:
         yield Repair("log_altered", set_aside, f"{found.altered}: set aside, and a new log begun")
 
 
-def _remember(ids: dict[str, tuple[int, Told]], entry: AuditEntry) -> None:
+def _remember(ids: dict[str, tuple[int, Told]], entry: AuditEntry, most: int) -> None:
     ids[entry.id] = entry.index, (entry.by, entry.action, entry.subject, entry.reason)
-    if len(ids) > REMEMBERED_IDS:
+    if len(ids) > most:
         del ids[next(iter(ids))]
 
 
