@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from recorder.place import Place
+from recorder.registry import Desk
 
+from node.mandate.example import make_keys
 from node.recorder.epochs import EpochKeys
+from node.sealing.keys import PrivateKeys, new_keys, read_private_keys, write_key_files
 
 
 @pytest.fixture
@@ -29,3 +32,28 @@ def slot_file(tmp_path: Path) -> Iterator[Callable[[Path], EpochKeys]]:
     yield open_slot
     for keys in opened:
         keys.close()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PrivateKeys]:
+    """Everybody's of the example, and the node's."""
+    folder = tmp_path_factory.mktemp("keys")
+    made = make_keys(folder)
+    write_key_files(folder / "node.key", new_keys("node"))
+    return {**made, "node": read_private_keys(folder / "node.key")}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, keys: dict[str, PrivateKeys]) -> Iterator[Desk]:
+    """Where documents arrive; none is in force yet."""
+    made = Desk(tmp_path, keys)
+    yield made
+    for close in made.opened:
+        close()
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    """With mandate 1 and masks 1 in force."""
+    assert [desk.take(raw).accepted for raw in (desk.mandate, desk.masks)] == [True, True]
+    return desk
