@@ -140,6 +140,8 @@ class Bus:
     def __init__(self, daemon: Daemon, *, run: Path, peers: Peers) -> None:
         self.daemon: Final = daemon
         self.counts = BusCounts()
+        self.sender: frozenset[Daemon] = frozenset()
+        """Who may have sent the message that was received last: one daemon, unless several share a user."""
         self.last_refused = ""
         """Why a message was last refused: for the log."""
         self._run = run
@@ -206,19 +208,22 @@ class Bus:
             (frame,) = frames
             peer = _peer(frame)
             message: Message = msgspec.msgpack.decode(frame.buffer, type=Message)
-            self._check(message, peer)
+            sender = self._senders(message, peer)
         except (Refused, ValueError) as error:  # foreign, unreadable, or in several parts
             self.counts.refused += 1
             self.last_refused = f"{error}"
             return None
         self.counts.received += 1
+        self.sender = sender
         return message
 
-    def _check(self, message: Message, peer: Peer) -> None:
+    def _senders(self, message: Message, peer: Peer) -> frozenset[Daemon]:
         route = ROUTES[type(message)]
-        if self.daemon not in route.receivers or not route.senders & self._peers.daemons(peer):
+        senders = route.senders & self._peers.daemons(peer)
+        if self.daemon not in route.receivers or not senders:
             kind = type(message).__name__
             raise Refused(f"{kind} from process {peer.pid} of user {peer.uid}, which may not send it")
+        return senders
 
     def _bind(self) -> "zmq.Socket[bytes]":
         large = self.daemon == "recorder"
