@@ -39,16 +39,26 @@ class Clock(Protocol):
         """Return when `boottime_ns()` has reached the given value."""
         ...
 
+    def raise_floor(self, utc_ns: int) -> None:
+        """Believe no earlier time any more; a floor is never lowered."""
+        ...
+
 
 class SystemClock:
     """This machine's clock. It judges no trust: `trust` is what its owner found at start."""
 
     def __init__(self, *, trust: TimeTrust = "untrusted") -> None:
         self._trust: TimeTrust = trust
+        self._floor_ns = 0
 
     def now(self) -> Instant:
         """Wall time of this machine."""
-        return Instant(time.time_ns(), self._trust)
+        utc_ns = time.time_ns()
+        return Instant(utc_ns, self._trust if utc_ns >= self._floor_ns else "untrusted")
+
+    def raise_floor(self, utc_ns: int) -> None:
+        """Believe no earlier time any more."""
+        self._floor_ns = max(self._floor_ns, utc_ns)
 
     def boottime_ns(self) -> int:
         """CLOCK_BOOTTIME of this machine."""
@@ -67,10 +77,16 @@ class SimulatedClock:
         self._start_utc_ns = start_utc_ns
         self._trust: TimeTrust = trust
         self._boottime_ns = 0
+        self._floor_ns = 0
 
     def now(self) -> Instant:
         """Start plus all that has been waited."""
-        return Instant(self._start_utc_ns + self._boottime_ns, self._trust)
+        utc_ns = self._start_utc_ns + self._boottime_ns
+        return Instant(utc_ns, self._trust if utc_ns >= self._floor_ns else "untrusted")
+
+    def raise_floor(self, utc_ns: int) -> None:
+        """Believe no earlier time any more."""
+        self._floor_ns = max(self._floor_ns, utc_ns)
 
     def boottime_ns(self) -> int:
         """All that has been waited."""

@@ -73,20 +73,19 @@ class Machine:
 
 
 class JudgedClock(SystemClock):
-    """This machine's clock with the trust that it deserves now. `floor_ns`: no earlier time is believed."""
+    """This machine's clock with the trust that it deserves now."""
 
-    def __init__(self, *, source: TrustSource, floor_ns: int = 0) -> None:
-        super().__init__()
+    def __init__(self, *, source: TrustSource) -> None:
+        super().__init__(trust="synchronised")
         self._source = source
         self._judged_ns: int | None = None
         self._judged: TimeTrust = "untrusted"
-        self.floor_ns = floor_ns
 
     def now(self) -> Instant:
         """Wall time, and why it can be believed."""
         instant = super().now()
-        if instant.utc_ns < self.floor_ns:
-            return Instant(instant.utc_ns, "untrusted")
+        if instant.trust == "untrusted":  # before the floor
+            return instant
         return Instant(instant.utc_ns, self._trust_of(instant.utc_ns))
 
     def _trust_of(self, utc_ns: int) -> TimeTrust:
