@@ -69,12 +69,12 @@ def audit_command(
     said_path = checkpoint or (beside if beside.exists() else None)
     said = read_checkpoint(said_path) if said_path else None
     verifying = read_verifying_key(node) if node else None
+    if _tell(check_audit(path, said=said, node=verifying)):
+        raise Refused(f"{path}: it cannot be believed from there on")
     if verifying is not None and said is None:
         raise Refused(
             f"{path}: there is no checkpoint beside it, and nothing else is signed: give --checkpoint"
         )
-    if _tell(check_audit(path, said=said, node=verifying)):
-        raise Refused(f"{path}: it cannot be believed from there on")
     left_out = "" if said and verifying else f" ({'A4' if said else 'A4, A5'} not checked)"
     with path.open("rb") as file:
         count = sum(1 for _ in lines(file))

@@ -63,7 +63,9 @@ class AuditDesk:
         self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits; after trouble, at least that it is over."""
+        if not self._waiting and self._storage.in_trouble("audit log") and not self._log.full:
+            self._waiting.append(("audit_log_works_again", "audit log", ""))
         try:
             while self._waiting:
                 self._log.note(*self._waiting[0])

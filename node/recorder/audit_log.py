@@ -127,12 +127,14 @@ class AuditLog:
         return self._commit(told, None, most=self._most_bytes + NOTES_BYTES)
 
     def checkpoint(self) -> AuditCheckpoint:
-        """Size and head, signed; kept beside the log, so that the next start notices a log that was cut."""
-        said = audit.checkpoint(self._head, time_ns=self._clock.now().utc_ns, signing=self._signing)
-        if self._kept != self._head:
+        """Size and head, signed."""
+        return audit.checkpoint(self._head, time_ns=self._clock.now().utc_ns, signing=self._signing)
+
+    def keep(self, said: AuditCheckpoint) -> None:
+        """Put a checkpoint beside the log, so that the next start notices a log that was cut."""
+        if self._kept != audit.head_of(said):
             replace_whole(self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n")
-            self._kept = self._head
-        return said
+            self._kept = audit.head_of(said)
 
     def _commit(self, told: Told, id: str | None, *, most: int) -> int:
         if id is not None and id in self._ids:

@@ -58,7 +58,6 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
     start.make_directories(paths)
     own = read_private_keys(Path(paths.node_key))
     slot = start.open_slot(Path(paths.epoch_slot))
-    start.mind_the_floor(clock, slot.keys)
     time = LivedTime(clock, floor_ns=slot.keys.header.time_floor_ns)
     events: Events = Unanswered(clock=clock, most=MAX_EVENTS)
     storage = Storage(clock=clock, events=events)
@@ -213,7 +212,7 @@ class Recorder:
             self._bus.last_refused = f"a geometry that cannot be: {error}"
 
     def _write_down(self, request: AuditRequest) -> None:
-        senders = self._bus.last_senders
+        senders = self._bus.sender
         index = self._desk.commit(request, senders=senders)
         if index is not None:
             for sender in senders:
@@ -226,6 +225,6 @@ class Recorder:
             self._storage.failed("key slot" if isinstance(error, SlotFailed) else "documents", error)
             verdict = Verdict(False, None, f"{sentence(error)}: send it again when the node is well")
         answer = DocumentAnswered(message.id, verdict.accepted, verdict.kind, verdict.reason[:MAX_REASON])
-        for sender in self._bus.last_senders:
+        for sender in self._bus.sender:
             self._bus.send(answer, to=sender)
         self._statements.documents_changed()

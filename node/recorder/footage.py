@@ -158,20 +158,22 @@ class Footage:
 
     def _begin(self, message: OpenSegment) -> None:
         self.cut()
-        self._refuse_the_future(message)
+        self._refuse_doubtful_time(message)
         self._ring.write(message)
         self._storage.works("ring")
         self._opening, self._owner = message, None
         self._heard_ns = self._clock.boottime_ns()
         self._last = LastWritten(message.segment, 0)
 
-    def _refuse_the_future(self, message: OpenSegment) -> None:
+    def _refuse_doubtful_time(self, message: OpenSegment) -> None:
         now = self._clock.now()
         try:
             start_ns = msgspec.json.decode(message.header, type=_Beginning).start_ns
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused(f"a segment's header is not as it must be ({error})") from error
-        if now.trust != "untrusted" and start_ns > now.utc_ns + AHEAD_NS:
+        if now.trust == "untrusted":
+            raise Refused("the time is not trusted: nobody knows how long the segment may be kept")
+        if start_ns > now.utc_ns + AHEAD_NS:
             raise Refused("the segment begins in the future: it would be kept too long")
 
     def _refused(self, segment: str, reason: str) -> SegmentRefused:

@@ -12,11 +12,11 @@ LEAP_NS = 3600 * NS
 
 
 class LivedTime:
-    """A `Clock` made of another one and of the time floor that was persisted."""
+    """A `Clock` made of another one and of the time floor that was persisted, before which neither believes any."""
 
     def __init__(self, clock: Clock, *, floor_ns: int) -> None:
+        clock.raise_floor(floor_ns)
         self._clock = clock
-        self._floor_ns = floor_ns
         self._base_ns = floor_ns
         self._base_boottime_ns = clock.boottime_ns()
         self._trusted_once = False
@@ -26,7 +26,7 @@ class LivedTime:
         """The earliest that it can be, and the trust that the wall time of this moment has."""
         boottime_ns, wall = self._clock.boottime_ns(), self._clock.now()
         lived_ns = self._base_ns + boottime_ns - self._base_boottime_ns
-        trusted = wall.trust != "untrusted" and wall.utc_ns >= self._floor_ns
+        trusted = wall.trust != "untrusted"
         if trusted and not self._trusted_once:
             # How long the node was off, only this clock knows.
             self._trusted_once = True
@@ -35,7 +35,7 @@ class LivedTime:
         if trusted:
             lived_ns = max(lived_ns, min(wall.utc_ns, lived_ns + LEAP_NS))
         self._latest_ns = max(self._latest_ns, lived_ns)
-        return Instant(self._latest_ns, wall.trust if trusted else "untrusted")
+        return Instant(self._latest_ns, wall.trust)
 
     def boottime_ns(self) -> int:
         """As the other clock."""
@@ -44,3 +44,7 @@ class LivedTime:
     def wait_until(self, boottime_ns: int) -> None:
         """As the other clock."""
         self._clock.wait_until(boottime_ns)
+
+    def raise_floor(self, utc_ns: int) -> None:
+        """As the other clock."""
+        self._clock.raise_floor(utc_ns)

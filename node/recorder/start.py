@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from node.clock import Clock
-from node.clock_trust import JudgedClock
 from node.config import NodeConfig, PathsSection
 from node.errors import Refused
 from node.mandate.store import read_document
@@ -75,12 +73,6 @@ def first_root(path: Path) -> bytes:
         return read_document(path)
     except Refused:
         return b""
-
-
-def mind_the_floor(clock: Clock, keys: EpochKeys) -> None:
-    """This machine's clock believes no time before the one that was persisted."""
-    if isinstance(clock, JudgedClock):
-        clock.floor_ns = max(clock.floor_ns, keys.header.time_floor_ns)
 
 
 def number_on(slot: Slot, ring: Ring) -> None:

@@ -92,13 +92,16 @@ class Statements:
         """At the start, after a change but not more often than every ten seconds, and hourly; until it is sent."""
         if self._checkpoint_anyway.due():
             self._said_size = None
-        if self._said_size == self._log.size or not self._checkpoint.due():
+        said_all = self._said_size == self._log.size and not self._storage.in_trouble("checkpoint")
+        if said_all or not self._checkpoint.due():
             return
+        said = self._log.checkpoint()
         try:
-            said = self._log.checkpoint()
+            self._log.keep(said)
         except OSError as error:
-            self._storage.failed("audit log", error)
-            return
+            self._storage.failed("checkpoint", error)
+        else:
+            self._storage.works("checkpoint")
         if self._bus.send(said, to="uplink"):
             self._said_size = said.size
 

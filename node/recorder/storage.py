@@ -11,7 +11,7 @@ from node.recorder.ring import DISK_FULL
 from node.unanswered import Unanswered
 
 State = Literal["good", "full", "failing"]
-Part = Literal["ring", "audit log", "key slot", "documents"]
+Part = Literal["ring", "audit log", "checkpoint", "key slot", "documents"]
 Events = Unanswered[tuple[str, Stage], EventHappened]
 """Events that the uplink has not taken yet."""
 
@@ -64,8 +64,6 @@ class Storage:
         if self._alarm is None:
             self._alarm = self._begun()
             self._tell(self._alarm)
-        else:
-            self._tell(msgspec.structs.replace(self._alarm, stage="update", detail=self.detail))
 
     def works(self, part: Part) -> None:
         """It was used, and did what it should."""

@@ -1,11 +1,14 @@
 """What the tests of the recorder share."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from recorder.place import Place
 from recorder.registry import Desk
+from recorder.station import Station, config_in
 
 from node.mandate.example import make_keys
 from node.recorder.epochs import EpochKeys
@@ -57,3 +60,27 @@ def ready(desk: Desk) -> Desk:
     """With mandate 1 and masks 1 in force."""
     assert [desk.take(raw).accepted for raw in (desk.mandate, desk.masks)] == [True, True]
     return desk
+
+
+@pytest.fixture
+def run() -> Iterator[Path]:
+    """A directory whose path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="stolpe-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def station(tmp_path: Path, run: Path, node_key: Path) -> Iterator[Station]:
+    """A recorder's place; it has not been started."""
+    shutil.copy(node_key, tmp_path / "node.key")
+    made = Station(config_in(tmp_path, run))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def node_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A node's private key file."""
+    path = tmp_path_factory.mktemp("node") / "node.key"
+    write_key_files(path, new_keys("node"))
+    return path

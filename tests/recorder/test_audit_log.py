@@ -194,7 +194,7 @@ def test_a_log_that_is_not_the_one_that_was_signed_for_is_told_of(
     commit(log)
     short = path.read_bytes()
     commit(log)
-    log.checkpoint()
+    log.keep(log.checkpoint())
     if what == "gone":
         path.unlink()
     else:
@@ -204,10 +204,12 @@ def test_a_log_that_is_not_the_one_that_was_signed_for_is_told_of(
 
 def test_a_checkpoint_is_of_the_log_as_it_is(tmp_path: Path, opened: Opener) -> None:
     log = opened()
-    assert log.checkpoint().size == 0
+    log.keep(log.checkpoint())
     assert violations(tmp_path) == []
     commit(log)
-    assert log.checkpoint() == read_checkpoint(tmp_path / "checkpoint.json")
+    log.keep(said := log.checkpoint())
+    assert said == read_checkpoint(tmp_path / "checkpoint.json")
+    assert said.size == 1
     commit(log)
     assert violations(tmp_path) == []
     assert opened().repairs == ()
