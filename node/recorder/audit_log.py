@@ -234,8 +234,11 @@ def read_checkpoint(path: Path) -> AuditCheckpoint:
 
 def _find(path: Path, checkpoint: Path, most_ids: int) -> _Found:
     """Read the whole file, bounded line by line. Only the last line can be torn: each is synced before the next."""
-    found = _Found()
-    said = read_checkpoint(checkpoint) if checkpoint.exists() else None
+    found, said = _Found(), None
+    try:
+        said = read_checkpoint(checkpoint) if checkpoint.exists() else None
+    except Refused as refusal:
+        found.contradicts = f"{refusal}"
     agrees = said is None or audit.head_of(said) == found.head
     if path.exists():
         with path.open("rb") as file:

@@ -114,7 +114,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         storage=storage,
         events=events,
         deletion=start.deletion_at(Path(paths.epoch_slot)),
-        recovered=len(found.recovered),
+        recovered=found.count,
     )
     for entry in start.entries(slot, ring, found):
         desk.note(*entry)
@@ -224,6 +224,9 @@ class Recorder:
         except OSError as error:
             self._storage.failed("key slot" if isinstance(error, SlotFailed) else "documents", error)
             verdict = Verdict(False, None, f"{sentence(error)}: send it again when the node is well")
+        else:
+            if not self._keeper.unsettled:
+                self._storage.works("documents")
         answer = DocumentAnswered(message.id, verdict.accepted, verdict.kind, verdict.reason[:MAX_REASON])
         for sender in self._bus.sender:
             self._bus.send(answer, to=sender)

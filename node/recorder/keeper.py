@@ -5,6 +5,7 @@ know, a floor never shuts out a document that is not there yet, and power may go
 finished by the next start, or by the same document sent again.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from node.clock import Clock
@@ -17,7 +18,7 @@ from node.mandate.trust import Believed
 from node.masks.geometry import Geometry
 from node.messages import DocumentKind, VersionFloors
 from node.recorder.allowance import Allowance
-from node.recorder.audit_log import AuditLog
+from node.recorder.audit_log import AuditLog, LogFull
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Change, Situation, is_approved, judge, kind_of
 from node.sealing.keys import RecipientKey
@@ -115,7 +116,10 @@ class Keeper:
             and masks != self._store.read("approved_masks")
             and is_approved(masks, situation)
         ):
-            self._log.note("masks_settled", "approved_masks", "what was accepted before is now complete")
+            try:
+                self._log.note("masks_settled", "approved_masks", "what was accepted before is now complete")
+            except LogFull:  # it stays as it is, and is tried again
+                return
             self._store.commit("approved_masks", masks)
             self.generation += 1
         found = self.in_force()
@@ -183,7 +187,8 @@ class Keeper:
         """Whoever owns the uplink cannot fill the log with refusals; that it tried is in there once."""
         self.refused += 1
         if not self._stopped:
-            self._log.note("documents_not_opened", "uplink", "too many were refused within an hour")
+            with contextlib.suppress(LogFull):  # which is said already
+                self._log.note("documents_not_opened", "uplink", "too many were refused within an hour")
             self._stopped = True
         return Verdict(False, None, "too many documents were refused of late: try again in some minutes")
 

@@ -36,6 +36,11 @@ class RecoveredRing:
     recovered: tuple[Recovered, ...]
     last: LastWritten | None
 
+    @property
+    def count(self) -> int:
+        """How many segments it finished."""
+        return sum(one.records is not None for one in self.recovered)
+
 
 def make_directories(paths: PathsSection) -> None:
     """Those that a new node does not have yet."""
@@ -102,5 +107,5 @@ def entries(slot: Slot, ring: Ring, found: RecoveredRing) -> Iterator[tuple[str,
     for one in found.recovered:
         what = "its start cannot be read" if one.records is None else f"{one.records} records were whole"
         yield "segment_recovered", one.path.name, what
-    kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {len(found.recovered)} recovered"
+    kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {found.count} recovered"
     yield "recorder_started", "recorder", kept

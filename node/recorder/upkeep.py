@@ -46,12 +46,12 @@ class Upkeep:
         """Everything that is due now."""
         if not self._tend.due():
             return
-        self._destroy_due()
+        slot_works = self._destroy_due()
         self._footage.tend()
         if self._make_room():
             self._footage.try_again()
         slot_waits = self._storage.in_trouble("key slot") and self._trouble.due()
-        if self._persist.due() or slot_waits:
+        if slot_works and (slot_waits or self._persist.due()):
             self.persist()
         if self._keeper.unsettled:
             self._settle()
@@ -71,16 +71,18 @@ class Upkeep:
         if not self._keys.full:
             self._storage.works("key slot")
 
-    def _destroy_due(self) -> None:
+    def _destroy_due(self) -> bool:
+        """Whether every key whose time has come is gone."""
         try:
             destroyed = self._ring.destroy_due()
         except SlotFailed as error:
             self._storage.failed("key slot", error)
-            return
+            return False
         for epoch in destroyed:
             self._desk.note("epoch_destroyed", f"epoch {epoch}", "its retention is over")
         if destroyed:
             self.persist()
+        return True
 
     def _make_room(self) -> bool:
         """Unlink what nobody can open and what the reserve needs; whether the disk let it."""

@@ -40,10 +40,18 @@ def slot_file(tmp_path: Path) -> Iterator[Callable[[Path], EpochKeys]]:
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PrivateKeys]:
     """Everybody's of the example, and the node's."""
-    folder = tmp_path_factory.mktemp("keys")
+    folder = tmp_path_factory.getbasetemp() / "keys"
+    folder.mkdir()
     made = make_keys(folder)
     write_key_files(folder / "node.key", new_keys("node"))
     return {**made, "node": read_private_keys(folder / "node.key")}
+
+
+@pytest.fixture(scope="session")
+def node_key(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, PrivateKeys]) -> Path:
+    """The node's private key file."""
+    assert "node" in keys
+    return tmp_path_factory.getbasetemp() / "keys" / "node.key"
 
 
 @pytest.fixture
@@ -76,11 +84,3 @@ def station(tmp_path: Path, run: Path, node_key: Path) -> Iterator[Station]:
     made = Station(config_in(tmp_path, run))
     yield made
     made.close()
-
-
-@pytest.fixture(scope="session")
-def node_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A node's private key file."""
-    path = tmp_path_factory.mktemp("node") / "node.key"
-    write_key_files(path, new_keys("node"))
-    return path

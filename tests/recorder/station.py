@@ -24,6 +24,8 @@ M = TypeVar("M", bound=Message)
 PATIENCE = 200
 """How often 50 ms are waited for something that has to come."""
 ULID = "01KAR0F2T9Z6S3X8V1N4K7J5H0"
+JOINED = m.AuditCommitted("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", 0)
+"""What shows that the recorder reaches the others; nobody has asked for it."""
 CAMERA = "01KAR0F2T9Z6S3X8V1N4CAMER1"
 ANOTHER_CAMERA = "01KAR0F2T9Z6S3X8V1N4CAMER2"
 
@@ -77,10 +79,7 @@ class Station:
         self.bus = Bus("recorder", run=self.run, peers=self.peers)
         self.recorder = build(self.config, clock=clock or self.clock, bus=self.bus, allow_demo_root=True)
         for _ in range(PATIENCE):
-            joined = self.bus.send(m.AuditCommitted(ULID, 0), to="camera") and self.bus.send(
-                m.AuditCommitted(ULID, 0), to="uplink"
-            )
-            if joined:
+            if self.bus.send(JOINED, to="camera") and self.bus.send(JOINED, to="uplink"):
                 return
             self.listen()
         raise AssertionError("nobody hears the recorder")
@@ -139,7 +138,8 @@ class Station:
         """Take what has come to camera and uplink."""
         for name, end in self.ends.items():
             while (message := end.receive(timeout_s=0.01)) is not None:
-                self.heard[name].append(message)
+                if message != JOINED:
+                    self.heard[name].append(message)
 
     def ask(self, *messages: Message) -> list[Message]:
         """What the camera is answered to each of its messages about footage."""

@@ -202,6 +202,17 @@ def test_a_log_that_is_not_the_one_that_was_signed_for_is_told_of(
     assert [repair.action for repair in opened().repairs] == ["log_contradicts_checkpoint"]
 
 
+@pytest.mark.parametrize("junk", [b"", b"{}", b"\xff", bytes(10_000)])
+def test_a_checkpoint_that_cannot_be_read_is_told_of_and_hinders_nobody(
+    junk: bytes, tmp_path: Path, opened: Opener
+) -> None:
+    commit(opened())
+    (tmp_path / "checkpoint.json").write_bytes(junk)
+    log = opened()
+    assert [repair.action for repair in log.repairs] == ["log_contradicts_checkpoint"]
+    assert commit(log) == 1
+
+
 def test_a_checkpoint_is_of_the_log_as_it_is(tmp_path: Path, opened: Opener) -> None:
     log = opened()
     log.keep(log.checkpoint())

@@ -229,7 +229,7 @@ def test_an_entry_is_committed_once_and_answered_always(station: Station) -> Non
     request = AuditRequest(ULID, "live", "grant", "an alarm")
     for _ in range(2):
         station.tell(request)
-        assert station.answer(AuditCommitted) in {AuditCommitted(ULID, 0), AuditCommitted(ULID, 2)}
+        assert station.answer(AuditCommitted) == AuditCommitted(ULID, 2)
     assert actions(station) == ["key_slot_created", "recorder_started", "live"]
 
 

@@ -22,6 +22,7 @@ from node.messages import (
     RecordsStored,
     SegmentRefused,
 )
+from node.recorder.epochs import EpochKeys
 
 DISK_BYTES = 4 << 20
 SEGMENT_BYTES = 100_000 // 8 * 75
@@ -229,3 +230,32 @@ def test_what_cannot_be_written_down_is_not_answered_and_is_once_it_can(station:
     assert station.answer(AuditCommitted).id == ULID
     station.after(1)
     assert station.step()
+
+
+def test_a_full_key_slot_is_said_until_an_epoch_is_over(station: Station) -> None:
+    keys = EpochKeys.create(Path(station.config.paths.epoch_slot), size=4096)
+    for n in range(62):
+        keys.for_capture(START_NS, mandate=bytes([n]) * 32, retention_ns=3600 * NS)
+    keys.close()
+    station.start()
+    full = footage()
+    assert "the key slot is full" in refused(station, full).reason
+    assert station.latest(RecorderReport).storage == "full"
+    station.after(3600)
+    station.after(10)
+    report = station.latest(RecorderReport)
+    assert (report.storage, report.epochs) == ("good", 0)
+
+
+def test_a_key_that_cannot_be_destroyed_is_said_and_tried_again(station: Station) -> None:
+    station.start()
+    station.ask(*footage(retention_hours=1).messages)
+    station.after(3590)
+    with fails_at("pwrite", 1, []):
+        station.after(10)
+    assert not station.step()
+    assert station.answer(EventHappened, to="uplink").detail == "key slot: Input/output error"
+    assert len(station.paths) == 1
+    station.after(10)
+    assert station.latest(RecorderReport).storage == "good"
+    assert station.paths == []
