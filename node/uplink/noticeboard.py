@@ -62,6 +62,7 @@ class Noticeboard:
         self._look = Every(LOOK_SECONDS, clock=clock)
         self._health_due = Every(settings.health_seconds, clock=clock)
         self._republish = Every(settings.republish_seconds, clock=clock)
+        self._republish.due()  # a session's beginning tells everything anyway
         self._session = 0
         self.refused_messages = 0
         """How many messages the bus did not let through."""

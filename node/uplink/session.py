@@ -38,9 +38,8 @@ from node.uplink.link import Acknowledged, Arrived, Closed, Happening, Letter, O
 from node.uplink.tls import Context, context_of, plain, sentence
 
 MAX_HAPPENINGS: Final = 512
-MAX_PACKET_BYTES: Final = (
-    1_500_000  # more than a document may have: what is too large is refused by us, and told
-)
+MAX_PACKET_BYTES: Final = 1_500_000
+"""More than a document may have: one that is too large is refused by us, and told."""
 RECEIVE_MAXIMUM: Final = 4  # documents at once, each up to 768 KiB
 LOOP_S: Final = 1.0
 JOIN_S: Final = 2.0

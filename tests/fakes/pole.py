@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import zmq
 
 from node.bus import Bus, Peer
 from node.clock import NS, SimulatedClock, parse_rfc3339
@@ -33,7 +34,7 @@ from node.uplink import daemon
 from tests.fakes.site_broker import HOST, NODE, ORGANISATION, SiteBroker
 
 EVENING_NS = parse_rfc3339("2026-11-05T20:00:00+01:00")
-TURN_NS = NS // 100
+TURN_NS = NS // 20
 MANDATE, MASKS = "a" * 64, "b" * 64
 
 
@@ -121,15 +122,15 @@ def recorder_report(instance: str) -> RecorderReport:
 
 
 class Pole:
-    """`turn` is one hundredth of a second of everybody's life; the clock moves with it and never else."""
+    """`turn` is a twentieth of a second of everybody's life; the clock moves with it and never else."""
 
     def __init__(self, config: NodeConfig, *, clock: SimulatedClock | None = None) -> None:
         self.config = config
         self.clock = clock or SimulatedClock(start_utc_ns=EVENING_NS)
         run, peers = Path(config.paths.run), OneProcess()
-        self.bus = Bus("uplink", run=run, peers=peers)
         self.camera_bus = Bus("camera", run=run, peers=peers)
         self.recorder_bus = Bus("recorder", run=run, peers=peers)
+        self.bus = Bus("uplink", run=run, peers=peers)
         self.uplink = daemon.build(config, clock=self.clock, bus=self.bus)
         self.camera_instance = self.recorder_instance = new_ulid(EVENING_NS)
         self.camera_lives = self.recorder_lives = True
@@ -139,6 +140,17 @@ class Pole:
         self.audited: list[AuditRequest] = []
         self.documents: list[DocumentArrived] = []
         self._spoken_ns = -NS
+        self._closed = False
+        self._join()
+
+    def _join(self) -> None:
+        """Until the others' connections to the uplink are there: a real daemon sends again what got nowhere."""
+        for bus in (self.camera_bus, self.recorder_bus):
+            for _ in range(500):
+                if bus._outlets["uplink"].poll(10, zmq.POLLOUT):
+                    break
+            else:
+                raise AssertionError("the bus does not join")
 
     def turn(self) -> None:
         """Everybody does what is due."""
@@ -146,9 +158,11 @@ class Pole:
             self._spoken_ns = self.clock.boottime_ns()
             self._speak()
         self.uplink.step(timeout_s=0.01)
-        for bus in (self.camera_bus, self.recorder_bus):
-            while (message := bus.receive(timeout_s=0)) is not None:
-                self._hear(message)
+        while (answer := self.camera_bus.receive(timeout_s=0)) is not None:
+            if isinstance(answer, EventTaken):
+                self.taken.append((answer.id, answer.stage))
+        while (message := self.recorder_bus.receive(timeout_s=0)) is not None:
+            self._hear(message)
         self.clock.wait_until(self.clock.boottime_ns() + TURN_NS)
 
     def turns(self, count: int) -> None:
@@ -166,7 +180,10 @@ class Pole:
             self.camera_bus.send(happened, to="uplink")
 
     def close(self, *, kill: bool = False) -> None:
-        """The uplink's end, in order or as if its process had gone; then everybody's."""
+        """The uplink's end, in order or as if its process had gone; then everybody's. Twice is once."""
+        if self._closed:
+            return
+        self._closed = True
         if kill:
             self.uplink._session.close()  # the broker is told nothing of events
             self.uplink._outbox.close()
@@ -186,8 +203,6 @@ class Pole:
 
     def _hear(self, message: Message) -> None:
         match message:
-            case EventTaken():
-                self.taken.append((message.id, message.stage))
             case AuditRequest():
                 self.audited.append(message)
                 if self.recorder_answers:

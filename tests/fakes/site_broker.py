@@ -93,11 +93,16 @@ class Office:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(self._topics, qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.on_message = self._on_message
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 600
         self._client.connect(HOST, site.port, clean_start=False, properties=properties)
         self._client.loop_start()
+        self.wait_until_it_watches()
+
+    def wait_until_it_watches(self) -> None:
+        """Also after the broker was away: from then on it misses nothing."""
         assert self._subscribed.wait(10), "the office could not subscribe"
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
