@@ -34,7 +34,7 @@ from node.sealing.aead import fastest_aead
 from node.service import Every
 
 ALIVE_SECONDS, REPORT_SECONDS = 1.0, 2.0
-HAND_OVER_NS = 5 * NS
+HAND_OVER_ROUNDS, HAND_OVER_ROUND_S = 50, 0.1
 MOST_MESSAGES_A_STEP = 64
 
 
@@ -133,9 +133,10 @@ class CameraDaemon:
         """Close the sensor, and give the others a few seconds to take what was filmed and seen."""
         self._filming.close()
         self._watch.stop()
-        until_ns = self._clock.boottime_ns() + HAND_OVER_NS
-        while (self._delivery.waiting or self._events.waiting) and self._clock.boottime_ns() < until_ns:
-            self._hear(0.1)
+        for _ in range(HAND_OVER_ROUNDS):
+            if not self._delivery.waiting and not self._events.waiting:
+                break
+            self._hear(HAND_OVER_ROUND_S)
             self._delivery.pump()
             self._events.pump()
             if self._alive_due.due():
@@ -165,7 +166,7 @@ class CameraDaemon:
             case RecordsStored():
                 self._delivery.stored(message.segment, message.count)
             case SegmentRefused():
-                self._delivery.refused(message.segment)
+                self._delivery.refused(message)
             case EventTaken():
                 self._events.taken(message.id, message.stage)
             case AuditCommitted():

@@ -1,7 +1,8 @@
 """Footage on its way to the recorder: sealed in order, kept until it is on the recorder's disk, ten seconds at most.
 
-A recorder that was restarted, has no room, or has lost a message takes nothing more of a segment. Then a new one
-begins with everything that was not stored: so this keeps fragments as they were before sealing, in memory only.
+A recorder that was restarted, has no room, or has lost a message gives out a new *turn* and takes nothing that is
+still on its way. Then a new segment begins with everything that was not stored: so this keeps fragments as they
+were before sealing, in memory only.
 What has to be given up leaves a gap in the footage that says so.
 """
 
@@ -9,10 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from node.camera.fragments import Fragment
 from node.camera.segments import SealedUnder, SegmentSealer
 from node.clock import NS, Clock, Instant
-from node.messages import RecorderAlive, SealedRecord, SegmentMessage
+from node.messages import OpenSegment, RecorderAlive, SealedRecord, SegmentMessage, SegmentRefused
 
 KEPT_NS = 10 * NS
 RETRY_NS = NS
@@ -31,6 +34,7 @@ class _Item:
     reason: str | None = None
     segment: str | None = None
     index: int = 0
+    sealed_ns: int = 0
 
 
 class Delivery:
@@ -44,9 +48,8 @@ class Delivery:
         self._sealed = 0  # so many items, from the left, are sealed under the segment that is open
         self._outbound: deque[SegmentMessage] = deque()
         self._sealer: tuple[SealedUnder, SegmentSealer] | None = None
-        self._recorder: str | None = None
+        self._turn: str | None = None
         self._not_before_ns = 0
-        self._progress_ns = 0
         self._suspected_ns: int | None = None
         self.dropped = 0
         """Fragments that were given up."""
@@ -85,7 +88,7 @@ class Delivery:
 
     def pump(self) -> None:
         """Seal and hand over what can be; the rest waits."""
-        if self._recorder is None or self._clock.boottime_ns() < self._not_before_ns:
+        if self._turn is None or self._clock.boottime_ns() < self._not_before_ns:
             return
         while True:
             while self._outbound:
@@ -96,29 +99,30 @@ class Delivery:
                 return
             self._seal(self._items[self._sealed])
 
-    def stored(self, segment: str | None, count: int) -> None:
+    def stored(self, segment: str, count: int) -> None:
         """The recorder has the first `count` records of the segment on its disk."""
-        while self._items and self._items[0].segment == segment is not None and self._items[0].index < count:
-            item = self._items.popleft()
-            self._sealed -= 1
-            self._progress_ns, self._suspected_ns = self._clock.boottime_ns(), None
-            if item.fragment is not None and self.first_stored_ns is None:
-                self.first_stored_ns = self._progress_ns
+        kept = [item for item in self._items if item.segment != segment or item.index >= count]
+        if len(kept) == len(self._items):
+            return
+        self._sealed -= len(self._items) - len(kept)
+        if self.first_stored_ns is None:
+            self.first_stored_ns = self._clock.boottime_ns()
+        self._items = deque(kept)
 
-    def refused(self, segment: str) -> None:
-        """The recorder takes nothing more of the segment: begin anew, in a moment."""
-        if any(item.segment == segment for item in self._items):
-            self._begin_anew()
+    def refused(self, refusal: SegmentRefused) -> None:
+        """The recorder could not go on: begin anew, in a moment."""
+        for told in refusal.stored:
+            self.stored(told.segment, told.count)
+        if refusal.turn != self._turn:
+            self._begin_anew(refusal.turn)
             self._not_before_ns = self._clock.boottime_ns() + RETRY_NS
 
     def recorder_alive(self, alive: RecorderAlive) -> None:
-        """What the recorder has stored; a new one, or one that has lost something, makes us begin anew."""
-        self.stored(alive.segment, alive.stored)
-        if alive.instance != self._recorder:
-            self._recorder = alive.instance
-            self._begin_anew()
-        elif self._is_stalled():
-            self._begin_anew()
+        """What the recorder has stored; another turn, or something that got lost, makes us begin anew."""
+        for told in alive.stored:
+            self.stored(told.segment, told.count)
+        if alive.turn != self._turn or self._is_stalled():
+            self._begin_anew(alive.turn)
         self.pump()
 
     @property
@@ -128,9 +132,9 @@ class Delivery:
         return self._under
 
     def _is_stalled(self) -> bool:
-        """Whether what was handed over is lost: the recorder lives, twice, and has stored nothing of it."""
+        """Whether the oldest that was handed over is lost: the recorder has lived on, and has not stored it."""
         now_ns = self._clock.boottime_ns()
-        if not self._sealed or self._outbound or now_ns - self._progress_ns < STALLED_NS:
+        if not self._sealed or self._outbound or now_ns - self._items[0].sealed_ns < STALLED_NS:
             self._suspected_ns = None
             return False
         if self._suspected_ns is None:
@@ -138,8 +142,7 @@ class Delivery:
         return now_ns - self._suspected_ns >= STALLED_NS
 
     def _seal(self, item: _Item) -> None:
-        if not self._sealed:
-            self._progress_ns = self._clock.boottime_ns()
+        item.sealed_ns = self._clock.boottime_ns()
         sealer = self._sealer_under(item)
         if item.reason is not None:
             sealer.gap(item.start.utc_ns, item.until_ns, item.reason)
@@ -165,11 +168,16 @@ class Delivery:
             self._sealer[1].finish(item.start.utc_ns)
             self._sealer = None
         if self._sealer is None:
-            self._sealer = item.under, SegmentSealer(under=item.under, send=self._outbound.append)
+            self._sealer = item.under, SegmentSealer(under=item.under, send=self._queue)
         return self._sealer[1]
 
-    def _begin_anew(self) -> None:
+    def _queue(self, message: SegmentMessage) -> None:
+        opens = isinstance(message, OpenSegment)
+        self._outbound.append(msgspec.structs.replace(message, turn=self._turn) if opens else message)
+
+    def _begin_anew(self, turn: str) -> None:
         """Forget the open segment with its key; everything not stored goes into the next."""
+        self._turn = turn
         self._outbound.clear()
         self._sealer, self._sealed, self._suspected_ns = None, 0, None
         for item in self._items:
@@ -188,7 +196,7 @@ class Delivery:
         for item in items[self._sealed :]:
             before = self._items[-1] if len(self._items) > self._sealed else None
             if before is not None and before.reason == GIVEN_UP:
-                before.until_ns = max(before.until_ns, item.start.utc_ns)
+                before.until_ns = item.start.utc_ns
                 if item.reason == GIVEN_UP and item.under is before.under:
                     before.until_ns = item.until_ns
                     continue

@@ -9,7 +9,7 @@ import typer
 from node.bus import UserPeers
 from node.clock import parse_rfc3339
 from node.config import UsersSection, read_config
-from node.errors import Refused
+from node.errors import Refused, one_line
 from node.recorder.audit_log import CHECKPOINT_NAME, FILE_NAME, check_audit, lines, read_checkpoint
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
@@ -89,9 +89,8 @@ def config_command(
     config = read_config(path)
     for line in _about_users(config.users):
         typer.echo(line)
-    typer.echo(
-        f"{path}: node {config.node.id}, broker {config.broker.host}:{config.broker.port}: as it must be"
-    )
+    broker = f"{config.broker.host}:{config.broker.port}"
+    typer.echo(one_line(f"{path}: node {config.node.id}, broker {broker}: as it must be"))
 
 
 def _about_users(users: UsersSection) -> Iterable[str]:
@@ -111,6 +110,6 @@ def _beside(ring: Path, name: str) -> Path | None:
 def _tell(violations: Iterable[Violation]) -> int:
     count = 0
     for violation in violations:
-        typer.echo(f"{violation.number} {violation.where}: {violation.what}")
+        typer.echo(one_line(f"{violation.number} {violation.where}: {violation.what}"))
         count += 1
     return count

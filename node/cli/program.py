@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import typer
 
-from node.errors import Refused
+from node.errors import Refused, one_line
 
 COMMANDS: Final = "stolpe.commands"
 """The entry points by which packages above the node join: an entry point's name is its command's."""
@@ -68,7 +68,7 @@ def exit_with_a_reason(run: Callable[[], object]) -> None:
     except Refused as refusal:
         sys.exit(f"stolpe: {refusal}")
     except OSError as error:
-        sys.exit(f"stolpe: {_sentence(error)}")
+        sys.exit(f"stolpe: {one_line(_sentence(error))}")
 
 
 def _stolpe() -> None:

@@ -15,7 +15,8 @@ from msgspec import Meta
 
 from node.clock import TimeTrust
 from node.errors import Damaged
-from node.messages import AuditCheckpoint, Count, Daemon, Line, Ulid
+from node.messages import AuditCheckpoint, Count, Daemon, Line
+from node.names import Ulid
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
 
 MAX_LINE_BYTES = 8 * 1024

@@ -10,13 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from node.clock import TimeTrust
-from node.config import Name
-from node.messages import Count, DarkReason, DocumentKind, Line, Severity, Short, Stage, Ulid
+from node.messages import Count, DarkReason, DocumentKind, Line, Severity, Short, Stage
+from node.names import Digest, Name, Ulid
 
 MAX_REASONS = 32
 
 Time = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")]
-Digest = Annotated[str, Meta(max_length=80)]
 Ratio = Annotated[float, Meta(ge=0)]
 Level = Literal["good", "warning", "bad"]
 StatusState = Literal["online", "dark", "ended", "offline"]

@@ -186,7 +186,9 @@ class Recorder:
     def _take(self, message: Message) -> None:
         match message:
             case OpenSegment() | SealedRecord() | CloseSegment():
-                self._bus.send(self._footage.take(message), to="camera")
+                answer = self._footage.take(message)
+                if answer is not None:
+                    self._bus.send(answer, to="camera")
             case CameraAlive():
                 self._footage.camera_is(message.instance)
             case CameraReport():

@@ -1,7 +1,9 @@
 """What the camera sends, and what it is answered: stored, or refused so that it begins another segment.
 
-A segment never stays open without its camera: when the camera starts anew, begins another one, leaves a gap or says
-nothing for a while, what is there is finished as recovered. Taking the same record twice changes nothing.
+A segment begins under this recorder's *turn*. A new turn with every start and every refusal makes everything that
+was still on its way stale: it is passed over without a word, and the camera sends it again in another segment. A
+segment never stays open without its camera: when that starts anew, begins another one, leaves a gap or says nothing
+for a while, what is there is finished as recovered. Taking the same record twice changes nothing.
 """
 
 import errno
@@ -12,16 +14,18 @@ import msgspec
 
 from node.clock import NS, Clock
 from node.errors import Refused
+from node.mandate.ids import new_ulid
 from node.messages import (
+    MAX_TOLD_SEGMENTS,
     CloseSegment,
     OpenSegment,
     RecordsStored,
     SealedRecord,
     SegmentMessage,
     SegmentRefused,
+    StoredSegment,
 )
 from node.recorder.epochs import SlotFailed, SlotFull
-from node.recorder.recovery import LastWritten
 from node.recorder.ring import Ring
 from node.recorder.storage import Storage, sentence
 
@@ -50,34 +54,34 @@ class Footage:
         clock: Clock,
         storage: Storage,
         finish_later: Callable[[Path], object],
-        last: LastWritten | None,
+        last: tuple[StoredSegment, ...],
     ) -> None:
         self._ring = ring
         self._clock = clock
         self._storage = storage
         self._finish_later = finish_later
-        self._last = last
+        self._stored = {told.segment: told.count for told in last}
+        self._begun = False  # in this turn
         self._unfinished: list[Path] = []
         self._opening: OpenSegment | None = None
         self._owner: str | None = None
         self._heard_ns = 0
+        self.turn = new_ulid(clock.now().utc_ns)
+        """Under which a segment may begin."""
         self.records = 0
         self.record_bytes = 0
         self.recovered = 0
         """Segments that this instance finished for a camera that did not."""
 
     @property
-    def segment(self) -> str | None:
-        """The segment that was written last."""
-        return self._last.segment if self._last else None
+    def stored(self) -> tuple[StoredSegment, ...]:
+        """The segments that were written last, the newest last, and how many of their records are on the disk."""
+        return tuple(StoredSegment(*told) for told in self._stored.items())
 
-    @property
-    def stored(self) -> int:
-        """How many of its records are on the disk to stay."""
-        return self._last.stored if self._last else 0
-
-    def take(self, message: SegmentMessage) -> Answer:
-        """Do it, and say what is on the disk afterwards; or refuse the rest of that segment."""
+    def take(self, message: SegmentMessage) -> Answer | None:
+        """Do it, and say what is on the disk afterwards; or refuse, once, what is on its way. None: it is stale."""
+        if self._is_stale(message):
+            return None
         try:
             self._do(message)
         except SlotFull as full:
@@ -90,7 +94,7 @@ class Footage:
         except OSError as error:
             self._storage.failed("key slot" if isinstance(error, SlotFailed) else "ring", error)
             return self._refused(message.segment, sentence(error))
-        return RecordsStored(message.segment, self.stored)
+        return RecordsStored(message.segment, self._stored.get(message.segment, 0))
 
     def camera_is(self, instance: str) -> None:
         """A sign of life. Another instance than the one whose segment is open will not go on with it."""
@@ -140,7 +144,7 @@ class Footage:
                 self._storage.works("ring")
                 self.records += 1
                 self.record_bytes += len(message.ciphertext)
-                self._last = LastWritten(message.segment, self._ring.open_records)
+                self._stored[message.segment] = self._ring.open_records
             case CloseSegment():
                 self._ring.write(message)
                 self._opening = None
@@ -151,10 +155,16 @@ class Footage:
             case OpenSegment():
                 return message == self._opening
             case SealedRecord():
-                return message.segment == self.segment and message.index < self.stored
+                return message.index < self._stored.get(message.segment, 0)
             case CloseSegment():
                 closed = message.segment != self._ring.open_segment
-                return closed and message.segment == self.segment and message.count == self.stored
+                return closed and message.count == self._stored.get(message.segment)
+
+    def _is_stale(self, message: SegmentMessage) -> bool:
+        """Whether it was sent before the camera knew of this turn."""
+        if isinstance(message, OpenSegment):
+            return message.turn != self.turn
+        return not self._begun
 
     def _begin(self, message: OpenSegment) -> None:
         self.cut()
@@ -163,7 +173,10 @@ class Footage:
         self._storage.works("ring")
         self._opening, self._owner = message, None
         self._heard_ns = self._clock.boottime_ns()
-        self._last = LastWritten(message.segment, 0)
+        self._begun = True
+        self._stored[message.segment] = 0
+        while len(self._stored) > MAX_TOLD_SEGMENTS:
+            del self._stored[next(iter(self._stored))]
 
     def _refuse_doubtful_time(self, message: OpenSegment) -> None:
         now = self._clock.now()
@@ -177,7 +190,7 @@ class Footage:
             raise Refused("the segment begins in the future: it would be kept too long")
 
     def _refused(self, segment: str, reason: str) -> SegmentRefused:
-        """Nothing more of it is taken, so it ends here."""
-        if segment == self._ring.open_segment:
-            self.cut()
-        return SegmentRefused(segment, reason[:MAX_REASON])
+        """Nothing that is on its way is taken, so what is open ends here."""
+        self.cut()
+        self.turn, self._begun = new_ulid(self._clock.now().utc_ns), False
+        return SegmentRefused(segment, self.stored, self.turn, reason[:MAX_REASON])

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from node.clock import rfc3339
 from node.errors import Damaged
+from node.formats import framing, slot
 from node.formats import segment as fmt
-from node.formats import slot
 from node.formats.segment import TrailerState
+from node.messages import StoredSegment
 from node.recorder.ring import file_name, segment_paths
 from node.recorder.segment_file import NEW
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
@@ -37,14 +38,6 @@ class Violation:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class LastWritten:
-    """The segment that a recorder wrote last, and how many of its first records are whole."""
-
-    segment: str
-    stored: int
-
-
 def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
     """Finish every segment without a trailer, and take away what never became one."""
     for path in directory.glob(f"*{NEW}"):
@@ -67,9 +60,10 @@ def finish(path: Path, signing: SigningKey) -> Recovered:
     return Recovered(path, len(segment.records))
 
 
-def last_written(directory: Path) -> LastWritten | None:
-    """The newest segment whose start can be read; None if there is none."""
-    for path in reversed(segment_paths(directory)):
+def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
+    """The newest segments whose start can be read, the newest last, and how many of their first records are whole."""
+    found = []
+    for path in reversed(segment_paths(directory)[-most:]):
         _read_through(path)
         try:
             with mapped(path) as data:
@@ -77,8 +71,8 @@ def last_written(directory: Path) -> LastWritten | None:
         except Damaged:
             continue
         whole = next((n for n, span in enumerate(segment.records) if span.index != n), len(segment.records))
-        return LastWritten(segment.header.segment, whole)
-    return None
+        found.append(StoredSegment(segment.header.segment, whole))
+    return tuple(reversed(found))
 
 
 def _is_finished(path: Path) -> bool:
@@ -96,7 +90,7 @@ def _read_through(path: Path) -> None:
 
 
 def _sign(path: Path, end: int, signing: SigningKey) -> None:
-    ending = fmt.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
+    ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
     digest = sha256()
     with path.open("r+b") as file:
         left = end

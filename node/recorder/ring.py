@@ -15,6 +15,7 @@ import msgspec
 
 from node.clock import NS, Clock, rfc3339, utc_ns
 from node.errors import Damaged, Refused
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
@@ -117,7 +118,7 @@ class Ring:
             case OpenSegment():
                 self._begin(message)
             case SealedRecord():
-                if not fmt.MIN_RECORD_BYTES <= len(message.ciphertext) <= fmt.MAX_RECORD_BYTES:
+                if not framing.MIN_RECORD_BYTES <= len(message.ciphertext) <= framing.MAX_RECORD_BYTES:
                     raise Refused(f"a record of {len(message.ciphertext)} bytes cannot be")
                 file = self._file_of(message.segment, message.index)
                 self._with_room(lambda: file.append(message.ciphertext))

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from node.files import sync_directory
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.sealing.keys import SigningKey
@@ -28,7 +29,7 @@ class SegmentFile:
         self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         try:
             # Zeros to the end: "length 0" follows whatever was written last, and the size need not be synced.
-            os.posix_fallocate(self._file, 0, max(preallocate_bytes, len(start) + fmt.END_BYTES))
+            os.posix_fallocate(self._file, 0, max(preallocate_bytes, len(start) + framing.END_BYTES))
             self._append(start)
             os.fsync(self._file)
             os.link(new, path)
@@ -59,12 +60,12 @@ class SegmentFile:
 
     def append(self, ciphertext: bytes) -> None:
         """Write and sync the next record. When this returns, it survives a power cut."""
-        self._write_whole(fmt.frame(ciphertext), os.fdatasync)
+        self._write_whole(framing.frame(ciphertext), os.fdatasync)
         self._records += 1
 
     def finish(self, signing: SigningKey, state: TrailerState = TrailerState.CLOSED) -> None:
         """End of records, signed trailer, and the file cut to its length; `OSError`: it is as it was."""
-        ending = fmt.end_of_records() + fmt.start_of_trailer(state)
+        ending = framing.end_of_records() + fmt.start_of_trailer(state)
         digest = self._digest.copy()
         digest.update(ending)
 

@@ -9,14 +9,17 @@ from typing import Literal
 from node.config import NodeConfig, PathsSection
 from node.errors import Refused
 from node.mandate.store import read_document
+from node.messages import StoredSegment
 from node.recorder.epochs import EpochKeys
-from node.recorder.recovery import LastWritten, Recovered, last_written, recover
+from node.recorder.recovery import Recovered, last_written, recover
 from node.recorder.ring import Ring
 from node.recorder.storage import Storage
 from node.sealing.keys import SigningKey
 
 PREALLOCATE_SECONDS = 75  # a minute, and what rate control overshoots
 MOST_EPOCH = 1 << 31
+LOOKED_AT = 2
+"""Segments whose records a start counts for the camera: it may have been told of neither end nor beginning."""
 
 Deletion = Literal["proven", "unlink"]
 
@@ -31,10 +34,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class RecoveredRing:
-    """What recovery did in the ring's directory, and which segment was written last."""
+    """What recovery did in the ring's directory, and which segments were written last."""
 
     recovered: tuple[Recovered, ...]
-    last: LastWritten | None
+    last: tuple[StoredSegment, ...]
 
     @property
     def count(self) -> int:
@@ -64,7 +67,7 @@ def deletion_at(path: Path) -> Deletion:
 def recovered_ring(directory: Path, signing: SigningKey) -> RecoveredRing:
     """Finish what was cut, and find what was written last."""
     recovered = recover(directory, signing)
-    return RecoveredRing(recovered, last_written(directory))
+    return RecoveredRing(recovered, last_written(directory, most=LOOKED_AT))
 
 
 def preallocate_bytes(config: NodeConfig) -> int:

@@ -108,7 +108,7 @@ class Statements:
     def _alive_message(self) -> RecorderAlive:
         return RecorderAlive(
             instance=self._instance,
-            segment=self._footage.segment,
+            turn=self._footage.turn,
             stored=self._footage.stored,
             generation=self._keeper.generation,
             floors=self._keeper.floors,

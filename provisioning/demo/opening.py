@@ -12,6 +12,7 @@ import msgspec
 
 from central.report import Report
 from node.errors import Refused
+from node.files import replace_whole
 from provisioning.demo.node_files import NodeFiles
 
 CLIP: Final = "clip.mp4"
@@ -80,5 +81,5 @@ def _write_still(clip: Path, still: Path) -> None:
             if number >= middle:
                 coded, data = cv2.imencode(".png", frame.to_ndarray(format="bgr24"))
                 if coded:
-                    still.write_bytes(data.tobytes())
+                    replace_whole(still, data.tobytes())
                 return

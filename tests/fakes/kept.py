@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import Record, RecordOpener, RecordType, SegmentHeader
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
@@ -122,5 +123,5 @@ def _file(start: OpenSegment, sealed: list[SealedRecord]) -> bytes:
         epoch=1,
         epoch_key=_EPOCH_KEY,
     )
-    records = b"".join(fmt.frame(record.ciphertext) for record in sealed)
-    return fmt.start_of_file(start.header, wraps) + records + fmt.end_of_records()
+    records = b"".join(framing.frame(record.ciphertext) for record in sealed)
+    return fmt.start_of_file(start.header, wraps) + records + framing.end_of_records()

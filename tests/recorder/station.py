@@ -69,6 +69,8 @@ class Station:
         self.heard: dict[Daemon, list[Message]] = {"camera": [], "uplink": []}
         self.recorder: Recorder | None = None
         self.bus: Bus | None = None
+        self.turn: str | None = None
+        """The recorder's, as the camera has heard it."""
 
     def spawned(self, pids: dict[str, int]) -> None:
         """Which process may speak as which daemon."""
@@ -76,6 +78,10 @@ class Station:
 
     def start(self, *, clock: Clock | None = None) -> None:
         """The recorder starts, and is joined to the others."""
+        self.listen()  # what one before it has said
+        for heard in self.heard.values():
+            heard.clear()
+        self.turn = None
         self.bus = Bus("recorder", run=self.run, peers=self.peers)
         self.recorder = build(self.config, clock=clock or self.clock, bus=self.bus, allow_demo_root=True)
         for _ in range(PATIENCE):
@@ -140,17 +146,42 @@ class Station:
             while (message := end.receive(timeout_s=0.01)) is not None:
                 if message != JOINED:
                     self.heard[name].append(message)
+                if isinstance(message, m.RecorderAlive | m.SegmentRefused):
+                    self.turn = message.turn
 
     def ask(self, *messages: Message) -> list[Message]:
-        """What the camera is answered to each of its messages about footage."""
+        """What the camera is answered to each of its messages about footage; it begins segments under the turn."""
         answers = []
         for message in messages:
             self.heard["camera"] = [
                 m_ for m_ in self.heard["camera"] if not isinstance(m_, m.RecordsStored | m.SegmentRefused)
             ]
-            self.tell(message)
+            self.tell(self.in_turn(message))
             answers.append(self._footage_answer())
         return answers
+
+    def in_turn(self, message: Message) -> Message:
+        """A segment's beginning under the turn that the recorder has told last; others are as they are."""
+        if not isinstance(message, m.OpenSegment):
+            return message
+        self._until(self._knows_turn)
+        assert self.turn is not None
+        return msgspec.structs.replace(message, turn=self.turn)
+
+    def _knows_turn(self) -> bool:
+        self.listen()
+        return self.turn is not None
+
+    def ignores(self, *messages: Message) -> None:
+        """None of them is answered."""
+        self.listen()
+        self.heard["camera"].clear()
+        for message in messages:
+            self.tell(message)
+        self.step()
+        self.listen()
+        answers = (m.RecordsStored, m.SegmentRefused)
+        assert not [said for said in self.heard["camera"] if isinstance(said, answers)]
 
     def _footage_answer(self) -> Message:
         found: list[Message] = []

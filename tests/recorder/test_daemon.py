@@ -27,6 +27,7 @@ from node.messages import (
     RecordsStored,
     SealedRecord,
     SegmentRefused,
+    StoredSegment,
     UplinkAlive,
 )
 
@@ -84,10 +85,19 @@ def test_a_gap_ends_the_segment_and_is_said(station: Station) -> None:
     assert isinstance(answer, SegmentRefused)
     assert answer.segment == one.header.segment
     assert "record 2" in answer.reason
+    assert answer.stored == (StoredSegment(one.header.segment, 1),)
     assert state(station) == (1, TrailerState.RECOVERED)
-    (answer,) = station.ask(one.sealed[1])
-    assert isinstance(answer, SegmentRefused)
-    assert station.ask(one.sealed[0]) == [RecordsStored(one.header.segment, 1)]
+
+
+def test_what_was_on_its_way_when_something_was_refused_is_passed_over_without_a_word(
+    station: Station,
+) -> None:
+    one, other = footage(1), footage(2, start_ns=START_NS + NS)
+    begun = station.in_turn(other.opening)
+    station.ask(one.opening, one.sealed[0], one.sealed[2])
+    station.ignores(one.sealed[3], one.closing, begun, other.sealed[0])
+    assert len(station.paths) == 1
+    assert station.ask(*other.messages)[-1] == RecordsStored(other.header.segment, 5)
 
 
 def test_after_a_gap_another_segment_takes_the_rest(station: Station) -> None:
@@ -99,13 +109,13 @@ def test_after_a_gap_another_segment_takes_the_rest(station: Station) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["record of no segment", "end of no segment", "end too early", "junk header"]
+    "wrong", ["record of another segment", "end of another segment", "end too early", "junk header"]
 )
 def test_what_cannot_be_taken_is_refused_with_a_reason(wrong: str, station: Station) -> None:
     one = footage()
     said = {
-        "record of no segment": [one.sealed[0]],
-        "end of no segment": [one.closing],
+        "record of another segment": [footage(2).opening, one.sealed[0]],
+        "end of another segment": [footage(2).opening, one.closing],
         "end too early": [one.opening, one.sealed[0], CloseSegment(one.header.segment, 0)],
         "junk header": [msgspec.structs.replace(one.opening, header=b"junk")],
     }[wrong]
@@ -176,22 +186,21 @@ def test_everybody_hears_once_a_second_what_is_stored(station: Station) -> None:
     station.ask(one.opening, *one.sealed[:2])
     for to in ("camera", "uplink"):
         alive = station.latest(RecorderAlive, to=to)
-        assert (alive.segment, alive.stored) == (one.header.segment, 2)
+        assert alive.stored == (StoredSegment(one.header.segment, 2),)
 
 
 def test_a_start_tells_what_the_one_before_had_stored(station: Station) -> None:
     one = footage()
     station.ask(one.opening, *one.sealed[:3])
-    before = station.latest(RecorderAlive).instance
+    before = station.latest(RecorderAlive)
     station.stop()
     assert state(station) == (3, TrailerState.RECOVERED)
     station.start()
     alive = station.latest(RecorderAlive)
-    assert (alive.segment, alive.stored) == (one.header.segment, 3)
-    assert alive.instance != before
-    (answer,) = station.ask(one.sealed[3])
-    assert isinstance(answer, SegmentRefused)
-    assert station.ask(one.sealed[2]) == [RecordsStored(one.header.segment, 3)]
+    assert alive.stored == (StoredSegment(one.header.segment, 3),)
+    assert alive.instance != before.instance
+    assert alive.turn != before.turn
+    station.ignores(one.sealed[3], one.sealed[2])
 
 
 def test_an_orderly_end_leaves_everything_in_order(station: Station) -> None:

@@ -15,7 +15,7 @@ from recorder.station import PATIENCE, ULID, Station
 from node.clock import NS, SystemClock
 from node.formats import segment as fmt
 from node.formats.audit import read
-from node.messages import AuditCommitted, AuditRequest, RecorderAlive, RecordsStored
+from node.messages import AuditCommitted, AuditRequest, Message, RecorderAlive, RecordsStored, StoredSegment
 from node.recorder.audit_log import lines
 
 CHILD = """
@@ -51,10 +51,11 @@ def child(station: Station, folder: Path) -> Iterator["subprocess.Popen[bytes]"]
             process.send_signal(signal.SIGKILL)
 
 
-def send(station: Station, message: object) -> None:
+def send(station: Station, message: Message) -> None:
     """As soon as the recorder is there."""
+    message = station.in_turn(message)
     for _ in range(PATIENCE):
-        if station.ends["camera"].send(message, to="recorder"):  # type: ignore[arg-type]
+        if station.ends["camera"].send(message, to="recorder"):
             return
         station.ends["camera"].receive(timeout_s=0.05)
     raise AssertionError("the recorder is not there")
@@ -89,7 +90,7 @@ def test_no_record_that_was_answered_is_lost(answered: int, station: Station, tm
     assert tuple(found.records.values()) == one.plain[:kept]
     assert found.ending == "recovered"
     alive = station.answer(RecorderAlive)
-    assert (alive.segment, alive.stored) == (one.header.segment, kept)
+    assert alive.stored == (StoredSegment(one.header.segment, kept),)
     assert station.violations == []
     two = footage(2, start_ns=now_ns + NS)
     assert station.ask(*two.messages)[-1] == RecordsStored(two.header.segment, 5)
