@@ -119,6 +119,11 @@ class LoopbackBroker:
         """Of the running broker."""
         return self._process.pid if self._process else None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended without being stopped."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Start it; `Refused` with its own words if it ends at once."""
         # In a group of its own: Ctrl-C is for whoever started it, who then stops it in order.

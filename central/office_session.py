@@ -26,6 +26,7 @@ QOS: Final = 1
 CONNECT_SECONDS: Final = 10.0
 MOST_WAITING: Final = 100_000
 KEEPALIVE_SECONDS: Final = 30
+SESSION_SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ class OfficeSession:
     def start(self) -> None:
         """Connect and subscribe; `Refused` if the broker does not let us."""
         try:
-            self._client.connect(self._host, self._port, keepalive=KEEPALIVE_SECONDS)
+            self._client.connect(
+                self._host, self._port, keepalive=KEEPALIVE_SECONDS, properties=_kept_for_a_while()
+            )
         except OSError as error:
             raise Refused(f"{self._host}:{self._port}: no broker can be reached there ({error})") from error
         self._client.loop_start()
@@ -141,6 +144,13 @@ class OfficeSession:
             )
         except queue.Full:
             self.dropped += 1
+
+
+def _kept_for_a_while() -> Properties:
+    """Of a session whose messages the broker keeps while the connection is down."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has none here
+    properties.SessionExpiryInterval = SESSION_SECONDS
+    return properties
 
 
 def _context(authority: Path, certificate: Path) -> ssl.SSLContext:

@@ -53,7 +53,9 @@ def _run(name: DaemonName, path: Path) -> None:
         memory_lock.lock()
     config = read_config(path)
     peers = UserPeers(config.users)
+    log = logging.getLogger(__name__)
     if peers.missing:
-        log = logging.getLogger(__name__)
         log.warning("no users for %s: nothing is taken from them", " and ".join(peers.missing))
+    for daemons in peers.shared:
+        log.warning("%s have one user: an inbox cannot tell them apart", " and ".join(daemons))
     run_daemon(name, config, clock=JudgedClock(source=Machine()), peers=peers, allow_demo_root=False)

@@ -1,7 +1,8 @@
 """The demo in systemd's place: starts the daemons, hears whether they are ready and alive, starts again what dies.
 
 As the units of a real node say: Type=notify, Restart=always, RestartSec=0.5, WatchdogSec=10. What a child dies of it
-dies of again, so one that never gets ready is given up in the end. Who runs stands in the peers file, always.
+dies of again, so one that never gets ready is given up in the end. The peers file has the process of each: the one
+that runs or, until its successor does, the one that ran last, for what it said may still be on its way.
 """
 
 import os
@@ -74,6 +75,7 @@ class Children:
         say: Callable[[str], None],
     ) -> None:
         self._peers = peers
+        self._latest: dict[str, int] = {}
         self._clock = clock
         self._say = say
         self._selector = selectors.DefaultSelector()
@@ -164,7 +166,8 @@ class Children:
         self._selector.register(child.pidfd, selectors.EVENT_READ, child)
         child.ready, child.start_at_ns, child.starts = False, None, child.starts + 1
         child.alive_until_ns = self._clock.boottime_ns() + START_NS
-        self._write_peers()
+        self._latest[program.name] = child.process.pid
+        replace_whole(self._peers, msgspec.json.encode(self._latest), mode=0o600)
 
     def _hear(self, child: _Child) -> None:
         for line in child.notices.recv(_NOTICE_BYTES).decode(errors="replace").splitlines():
@@ -202,17 +205,13 @@ class Children:
         child.start_at_ns = self._clock.boottime_ns() + RESTART_NS
 
     def _forget(self, child: _Child) -> None:
-        """It runs no more: nothing of it is waited for, and it is nobody's peer."""
+        """It runs no more: nothing of it is waited for."""
         self._selector.unregister(child.pidfd)
         os.close(child.pidfd)
         child.process, child.pidfd, child.ready = None, -1, False
         with suppress(BlockingIOError):  # what it said at last is not its successor's
             while child.notices.recv(_NOTICE_BYTES):
                 pass
-        self._write_peers()
-
-    def _write_peers(self) -> None:
-        replace_whole(self._peers, msgspec.json.encode(self.pids), mode=0o600)
 
 
 def _notice_socket(run: Path, program: Program) -> socket.socket:

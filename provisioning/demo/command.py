@@ -39,7 +39,11 @@ MAX_FRAMES_PER_SECOND: Final = 60
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What `--json` prints, and `summary.json` keeps. Without faults `frames` and `opened_frames` are equal."""
+    """What `--json` prints, and `summary.json` keeps. Without faults `frames` and `opened_frames` are equal.
+
+    What a camera filmed in the last second or two before it was killed, it has told nobody: then there can be more
+    in the clip than in `frames`.
+    """
 
     frames: int
     fragments: int
@@ -140,7 +144,7 @@ def _summary(watched: Watched, opened: Opened) -> Summary:
         events=watched.events,
         published=watched.published,
         opened_frames=opened.frames,
-        lost_frames=watched.frames - opened.frames,
+        lost_frames=max(0, watched.frames - opened.frames),
         missing_numbers=watched.missing_numbers,
         seconds=watched.seconds,
         seconds_to_first_fragment=watched.seconds_to_first_fragment,

@@ -79,6 +79,7 @@ class DemoRun:
         self._children = Children(
             _programs(files), run=files.run, peers=files.run / "peers.json", clock=clock, say=screen.say
         )
+        self._broker_starts = 0
         self._started_ns = 0
         self._first_ns: int | None = None
 
@@ -118,8 +119,17 @@ class DemoRun:
 
     def _tick(self) -> None:
         self._children.step(TICK_SECONDS)
+        self._mind_the_broker()
         self._subscriber.take()
         self._screen.show(self._figures())
+
+    def _mind_the_broker(self) -> None:
+        """It is started again as its own unit would; the node and the office come back to it by themselves."""
+        if self._broker.has_died:
+            self._broker.stop()
+            self._broker.start()
+            self._broker_starts += 1
+            self._screen.say(f"Mosquitto ended: it was started again, process {self._broker.pid}")
 
     def _look_for_first_fragment(self) -> None:
         waited_s = (self._clock.boottime_ns() - self._started_ns) / NS
@@ -178,7 +188,10 @@ class DemoRun:
             seconds=round(seconds, 1),
             seconds_to_first_fragment=round((self._first_ns - self._started_ns) / NS, 2),
             pss_mib={name: round(pss[name], 1) for name in STOPPED if name in pss},
-            restarts={name: self._children.counts.restarts.get(name, 0) for name in STOPPED},
+            restarts={
+                **{name: self._children.counts.restarts.get(name, 0) for name in STOPPED},
+                "broker": self._broker_starts,
+            },
             documents_accepted=sum(reply.accepted for reply in heard.replies.values()),
         )
 

@@ -52,11 +52,6 @@ def test_entries_are_spelled_again_byte_for_byte(path: Path) -> None:
     assert again == path.read_bytes()
 
 
-def test_half_of_them_are_broken_on_purpose() -> None:
-    broken = [path for path in LOGS if expectation(path, ExpectedAudit).broken]
-    assert len(LOGS) // 2 <= len(broken) < len(LOGS)
-
-
 def test_a_checkpoint_signed_here_is_the_one_of_the_vector() -> None:
     path = next(path for path in LOGS if path.stem == "five")
     said = expectation(path, ExpectedAudit).checkpoint

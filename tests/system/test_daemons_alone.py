@@ -140,6 +140,15 @@ def test_a_daemon_gets_ready_alone_and_ends_with_0_when_it_is_asked_to(
     assert "Traceback" not in unit.said(name)
 
 
+def test_daemons_that_share_a_user_or_have_none_are_told_of(files: NodeFiles, unit: Unit) -> None:
+    with files.config_file.open("a") as config:
+        config.write('\n[users]\ncamera = "root"\nrecorder = "root"\nuplink = "nobody"\n')
+    assert unit.start("uplink", files.config_file).stop("uplink") == 0
+    said = unit.said("uplink").splitlines()
+    assert "no users for commissioning: nothing is taken from them" in said
+    assert "camera and recorder have one user: an inbox cannot tell them apart" in said
+
+
 @needs_root
 def test_a_real_camera_stays_dark_under_the_root_of_a_demo(files: NodeFiles, unit: Unit) -> None:
     recorder = unit.start("recorder", files.config_file)
