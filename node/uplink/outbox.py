@@ -25,7 +25,7 @@ Key = tuple[str, Stage]
 
 WINDOW: Final = 20
 REMEMBERED: Final = 10_000
-MAX_OPEN: Final = 1_000
+MAX_OPEN: Final = 200
 ROW_BYTES: Final = 400  # of a row beside its message, with its indexes
 _LOG = logging.getLogger(__name__)
 _WORTH: Final[dict[Severity | None, int]] = {None: 0, "low": 1, "medium": 2, "high": 3, "critical": 4}

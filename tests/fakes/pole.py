@@ -159,7 +159,7 @@ class Pole:
         if self.clock.boottime_ns() - self._spoken_ns >= NS:
             self._spoken_ns = self.clock.boottime_ns()
             self._speak()
-        self.uplink.step(timeout_s=0.01)
+        self.uplink.step(timeout_s=0.005)
         while (answer := self.camera_bus.receive(timeout_s=0)) is not None:
             if isinstance(answer, EventTaken):
                 self.taken.append((answer.id, answer.stage))

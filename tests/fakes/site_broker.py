@@ -135,7 +135,7 @@ class Office:
         )
 
     def wait_for(
-        self, wanted: Callable[[Seen], bool], *, meanwhile: Callable[[], object], turns: int = 400
+        self, wanted: Callable[[Seen], bool], *, meanwhile: Callable[[], object], turns: int = 1500
     ) -> Seen:
         """The next message that is wanted. `meanwhile` is done between looks, and bounds them."""
         others: list[str] = []

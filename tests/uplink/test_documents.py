@@ -95,11 +95,7 @@ def test_a_document_of_an_impossible_size_is_in_the_log_before_it_is_refused(
     "response",
     [
         f"{ROOT}/status",
-        f"{ROOT}/reply",
-        f"{ROOT}/reply/a/b/c/d/e",
-        f"{ROOT}/replyx/desk",
         "stolpe/v1/exempelstad/n-other/reply/desk",
-        "anything/else",
     ],
 )
 def test_an_answer_is_never_sent_to_a_foreign_topic_and_the_attempt_is_in_the_log(
