@@ -101,8 +101,10 @@ class UserPeers:
     def shared(self) -> tuple[tuple[Daemon, ...], ...]:
         """Daemons that have one user in common: an inbox cannot tell them apart."""
         users = sorted({uid for uid in self._uids.values() if uid is not None})
-        groups = [tuple(daemon for daemon, uid in self._uids.items() if uid == user) for user in users]
-        return tuple(group for group in groups if len(group) > 1)
+        groups: list[list[Daemon]] = [
+            [daemon for daemon, uid in self._uids.items() if uid == user] for user in users
+        ]
+        return tuple(tuple(group) for group in groups if len(group) > 1)
 
     def daemons(self, peer: Peer) -> frozenset[Daemon]:
         """By the peer's user."""

@@ -7,7 +7,7 @@ from node.clock import NS
 
 Watched = Literal["camera", "recorder"]
 
-SILENT_NS: Final = 3 * NS
+SILENT_NS: Final = 5 * NS  # a card may keep a write, and whoever waits for it, for seconds
 STARTING_NS: Final = 20 * NS
 """A daemon that was never heard is given so long: it may be starting."""
 GONE_NS: Final = 60 * NS

@@ -43,4 +43,4 @@ def test_every_test_key_says_that_it_is_one() -> None:
 
 
 def test_the_vectors_stay_small() -> None:
-    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 400_000
+    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 450_000
