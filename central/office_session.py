@@ -66,8 +66,13 @@ class OfficeSession:
     def start(self) -> None:
         """Connect and subscribe; `Refused` if the broker does not let us."""
         try:
+            # Not a clean start: Mosquitto keeps no session over its own restart that began with one.
             self._client.connect(
-                self._host, self._port, keepalive=KEEPALIVE_SECONDS, properties=_kept_for_a_while()
+                self._host,
+                self._port,
+                keepalive=KEEPALIVE_SECONDS,
+                clean_start=False,
+                properties=_kept_for_a_while(),
             )
         except OSError as error:
             raise Refused(f"{self._host}:{self._port}: no broker can be reached there ({error})") from error

@@ -1,7 +1,7 @@
 """Sits on every connection between daemons and keeps each byte that passes, in both directions.
 
 Each daemon gets a run directory of its own, in which the others' inboxes are this tap's; it hands on to the real ones.
-To the receivers the tap is the peer, so the peers file must list its process.
+To the receivers the tap is the peer, so the peers file must list its process. It can cut all connections for a while.
 """
 
 import selectors
@@ -26,6 +26,8 @@ class BusTap:
         self._kept: dict[tuple[str, str], bytearray] = defaultdict(bytearray)
         self._changed = threading.Condition()
         self._ending = threading.Event()
+        self.cut = threading.Event()
+        """While it is set, nobody reaches anybody."""
         for sender in daemons:
             for receiver in daemons:
                 if sender != receiver:
@@ -66,6 +68,8 @@ class BusTap:
 
     def _work(self) -> None:
         while not self._ending.is_set():
+            if self.cut.is_set():
+                self._cut_all()
             for key, _ in self._selector.select(0.1):
                 sender, receiver, other = key.data
                 if key.fd not in self._selector.get_map():
@@ -79,6 +83,8 @@ class BusTap:
         near, _ = inbox.accept()
         far = socket.socket(socket.AF_UNIX)
         try:
+            if self.cut.is_set():
+                raise ConnectionRefusedError
             far.connect(str(self.run(receiver) / receiver / "inbox"))
         except OSError:  # it is not there yet: the sender tries again
             near.close()
@@ -86,6 +92,12 @@ class BusTap:
             return
         self._selector.register(near, selectors.EVENT_READ, (sender, receiver, far))
         self._selector.register(far, selectors.EVENT_READ, (receiver, sender, near))
+
+    def _cut_all(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            if key.data[2] is not None:
+                self._selector.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]  # a socket
 
     def _pass_on(self, source: socket.socket, target: socket.socket, sender: str, receiver: str) -> None:
         data = b""

@@ -4,12 +4,7 @@ The same scan of the same taps finds one when a camera sends what it has not sea
 """
 
 import os
-import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -19,25 +14,17 @@ import msgspec
 import numpy as np
 import pytest
 from fakes.bus_tap import BusTap
+from fakes.live_node import DAEMONS, SIZE, live_node, office_of
 from system.picture_scan import found, telling_rows
 from system.test_first_light import clip_as_annex_b
 
-from central.broker import LoopbackBroker, free_port
-from central.office_session import OfficeSession
 from node.bus import Bus, SpawnedPeers
-from node.camera.sources import source_factory
 from node.camera.synthetic import SyntheticStreet
-from node.clock import SimulatedClock, SystemClock
-from node.config import read_config
-from node.masks.geometry import Geometry
-from node.masks.polygon import parse_polygon
+from node.clock import SimulatedClock
 from node.messages import Daemon, SealedRecord
-from provisioning.demo.command import BALCONIES
-from provisioning.demo.node_files import HOST, OFFICE, ORGANISATION, Filmed, NodeFiles, write_node_files
+from provisioning.demo.node_files import NodeFiles
 from provisioning.demo.opening import open_with_two_keys
 
-SIZE = (640, 360)
-DAEMONS: tuple[Daemon, ...] = ("recorder", "uplink", "camera")
 FOOTAGE_BYTES = 1_500_000
 PATIENCE_S = 40.0
 
@@ -53,76 +40,18 @@ class Captured:
 
 
 @pytest.fixture(scope="module")
-def captured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Captured]:
-    with tempfile.TemporaryDirectory(prefix="tap-") as run, ExitStack() as ending:
-        files = _files(tmp_path_factory.mktemp("node"), Path(run))
-        clock = SystemClock()
-        broker = LoopbackBroker(
-            files.broker_configuration,
-            host=HOST,
-            port=files.config.broker.port,
-            wait=lambda seconds: clock.wait_until(clock.boottime_ns() + int(seconds * 1e9)),
-        )
-        broker.start()
-        ending.callback(broker.stop)
-        office = _office(files)
-        office.start()
-        ending.callback(office.close)
-        tap = BusTap(Path(run), DAEMONS)
-        ending.callback(tap.close)
-        (files.run / "peers.json").write_bytes(
-            msgspec.json.encode(dict.fromkeys(get_args(Daemon), os.getpid()))
-        )
-        children = {name: _daemon(name, files, tap) for name in DAEMONS}
-        for child in children.values():
-            ending.callback(child.kill)
-        assert tap.wait_for("camera", "recorder", FOOTAGE_BYTES, timeout_s=PATIENCE_S)
-        for name in ("camera", "recorder", "uplink"):
-            children[name].terminate()
-            children[name].wait(PATIENCE_S)
-        heard: dict[str, list[bytes]] = {}
-        for message in office.heard(timeout_s=1.0):
+def captured(tmp_path_factory: pytest.TempPathFactory) -> Captured:
+    heard: dict[str, list[bytes]] = {}
+    with live_node(tmp_path_factory.mktemp("node")) as node:
+        ear = office_of(node.files)
+        ear.start()
+        node.until(lambda: len(node.tap.kept["camera", "recorder"]) >= FOOTAGE_BYTES, seconds=PATIENCE_S)
+        node.stop_in_order()
+        for message in ear.heard(timeout_s=1.0):
             heard.setdefault(message.topic, []).append(message.payload)
-        open_with_two_keys(files)
-        yield Captured(tap.kept, heard, files.directory / "clip.mp4", _rows(files))
-
-
-def _files(folder: Path, run: Path) -> NodeFiles:
-    polygons = tuple(parse_polygon(text) for text in BALCONIES)
-    return write_node_files(
-        folder,
-        run=run,
-        filmed=Filmed(None, polygons, SIZE, 15.0),
-        port=free_port(),
-        now_ns=SystemClock().now().utc_ns,
-        geometry_of=_geometry,
-    )
-
-
-def _geometry(config: Path) -> Geometry:
-    return source_factory(read_config(config).sensor, clock=SimulatedClock(start_utc_ns=0))().geometry
-
-
-def _office(files: NodeFiles) -> OfficeSession:
-    return OfficeSession(
-        host=HOST,
-        port=files.config.broker.port,
-        authority=files.authority,
-        certificate=files.office,
-        name=OFFICE,
-        organisation=ORGANISATION,
-    )
-
-
-def _daemon(name: str, files: NodeFiles, tap: BusTap) -> subprocess.Popen[bytes]:
-    """A real daemon whose neighbours are the tap."""
-    config = files.directory / f"{name}.toml"
-    text = files.config_file.read_text()
-    config.write_text(re.sub(r'^run = ".*"$', f'run = "{tap.run(name)}"', text, flags=re.MULTILINE))
-    command = [sys.executable, "-m", "node.cli.demo_daemon", name]
-    options = ["--config", str(config), "--peers", str(files.run / "peers.json")]
-    with (files.directory / f"{name}.log").open("wb") as log:
-        return subprocess.Popen([*command, *options], stdout=log, stderr=log)
+        ear.close()
+        open_with_two_keys(node.files)
+        return Captured(node.tap.kept, heard, node.files.directory / "clip.mp4", _rows(node.files))
 
 
 def _rows(files: NodeFiles) -> list[bytes]:
