@@ -98,7 +98,7 @@ def test_no_payload_on_the_broker_is_a_picture(captured: Captured) -> None:
 
 def test_the_same_taps_and_scan_find_what_is_not_sealed(captured: Captured, tmp_path: Path) -> None:
     with av.open(str(captured.clip)) as container:
-        luma = next(container.decode(video=0)).to_ndarray(format="gray")
+        luma = np.asarray(next(container.decode(video=0)).to_ndarray(format="gray"), np.uint8)
     with tempfile.TemporaryDirectory(prefix="tap-") as run:
         peers = tmp_path / "peers.json"
         peers.write_bytes(msgspec.json.encode(dict.fromkeys(get_args(Daemon), os.getpid())))

@@ -194,7 +194,7 @@ def _open(node: LiveNode, story: Story) -> None:
 
 
 def _frames(video: bytes) -> int:
-    with av.open(io.BytesIO(video)) as container:
+    with av.open(io.BytesIO(video), "r") as container:
         return sum(1 for _ in container.decode(video=0))
 
 
