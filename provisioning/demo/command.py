@@ -2,8 +2,6 @@
 
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +14,8 @@ from rich.console import Console
 
 from central.broker import free_port, mosquitto
 from node.clock import SystemClock
-from node.errors import Refused
 from node.files import replace_whole
-from node.masks.geometry import Geometry, Size
+from node.masks.geometry import Size
 from node.masks.polygon import parse_polygon
 from node.service import Stop
 from provisioning.demo.folder import SUMMARY, demo_folder
@@ -101,7 +98,6 @@ def demo_command(
             filmed=filmed,
             port=free_port(),
             now_ns=clock.now().utc_ns,
-            geometry_of=_geometry,
         )
         with _stop_asked() as stop:
             run_once = DemoRun(files, seconds=seconds, widen=own_scene, clock=clock, screen=screen)
@@ -159,15 +155,6 @@ def _size(text: str) -> Size:
     if found is None:
         raise typer.BadParameter("--size is WIDTHxHEIGHT, like 1280x720")
     return int(found[1]), int(found[2])
-
-
-def _geometry(config: Path) -> Geometry:
-    """As the camera of that configuration says; a process of its own, for nothing here knows a camera."""
-    command = [sys.executable, "-m", "node.cli.demo_geometry", "--config", str(config)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 — our own program
-    if done.returncode != 0:
-        raise Refused(done.stderr.strip().removeprefix("stolpe: "))
-    return msgspec.json.decode(done.stdout, type=Geometry)
 
 
 @contextmanager

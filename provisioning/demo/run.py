@@ -77,7 +77,7 @@ class DemoRun:
             self._session, events_file=files.directory / "events.jsonl", say=screen.say
         )
         self._children = Children(
-            _programs(files), run=files.run, peers=files.run / "peers.json", clock=clock, say=screen.say
+            programs(files), run=files.run, peers=files.run / "peers.json", clock=clock, say=screen.say
         )
         self._broker_starts = 0
         self._started_ns = 0
@@ -196,7 +196,8 @@ class DemoRun:
         )
 
 
-def _programs(files: NodeFiles) -> tuple[Program, ...]:
+def programs(files: NodeFiles) -> tuple[Program, ...]:
+    """The daemons of this node, in the order in which they are started."""
     return tuple(
         Program(
             name,

@@ -18,12 +18,9 @@ from fakes.bus_tap import BusTap
 
 from central.broker import LoopbackBroker, free_port
 from central.office_session import OfficeSession
-from node.camera.sources import source_factory
-from node.clock import NS, SimulatedClock, SystemClock
-from node.config import read_config
+from node.clock import NS, SystemClock
 from node.errors import Damaged
 from node.formats import segment as fmt
-from node.masks.geometry import Geometry
 from node.masks.polygon import parse_polygon
 from node.messages import Daemon
 from provisioning.demo.children import Children, Program
@@ -146,7 +143,6 @@ def node_files(directory: Path, run: Path) -> NodeFiles:
         filmed=Filmed(None, tuple(parse_polygon(text) for text in BALCONIES), SIZE, 15.0),
         port=free_port(),
         now_ns=SystemClock().now().utc_ns,
-        geometry_of=_geometry,
     )
 
 
@@ -169,10 +165,6 @@ def _program(name: str, files: NodeFiles, tap: BusTap) -> Program:
     peers = str(files.run / "peers.json")
     command = (sys.executable, "-m", "node.cli.demo_daemon", name, "--config", str(config), "--peers", peers)
     return Program(name, command, files.directory / "logs" / f"{name}.log")
-
-
-def _geometry(config: Path) -> Geometry:
-    return source_factory(read_config(config).sensor, clock=SimulatedClock(start_utc_ns=0))().geometry
 
 
 def _wait(seconds: float) -> None:
