@@ -45,7 +45,7 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Captured:
     with live_node(tmp_path_factory.mktemp("node")) as node:
         ear = office_of(node.files)
         ear.start()
-        node.until(lambda: len(node.tap.kept["camera", "recorder"]) >= FOOTAGE_BYTES, seconds=PATIENCE_S)
+        node.until(lambda: node.tap.passed("camera", "recorder") >= FOOTAGE_BYTES, seconds=PATIENCE_S)
         node.stop_in_order()
         for message in ear.heard(timeout_s=1.0):
             heard.setdefault(message.topic, []).append(message.payload)
