@@ -94,6 +94,9 @@ class DemoRun:
             ending.callback(self._session.close)
             self._session.start()
             ending.callback(self._children.close)
+            self._screen.say(
+                "the daemons share this user: inboxes tell them apart by their processes, which keeps this user from nothing"
+            )
             self._started_ns = self._clock.boottime_ns()
             self._children.start()
             self._film(stop)

@@ -17,8 +17,6 @@ from node.masks.geometry import Geometry
 from node.messages import Daemon, Message
 from node.sealing.keys import PrivateKeys
 
-ALONE = ("recorder", "uplink")
-
 
 @dataclass(frozen=True, slots=True)
 class NodePlace:
