@@ -95,7 +95,7 @@ class DemoRun:
             self._session.start()
             ending.callback(self._children.close)
             self._screen.say(
-                "the daemons share this user: inboxes tell them apart by their processes, which keeps this user from nothing"
+                "daemons of one user: their inboxes tell them apart by process, which keeps that user from nothing"
             )
             self._started_ns = self._clock.boottime_ns()
             self._children.start()
