@@ -34,7 +34,9 @@ from node.sealing.aead import fastest_aead
 from node.service import Every
 
 ALIVE_SECONDS, REPORT_SECONDS = 1.0, 2.0
-HAND_OVER_ROUNDS, HAND_OVER_ROUND_S = 50, 0.1
+HAND_OVER_ROUNDS, HAND_OVER_ROUND_S = 120, 0.1
+GIVE_UP_ROUNDS = 30
+"""An orderly end takes up to twelve seconds while the others still take something, and three if they do not."""
 MOST_MESSAGES_A_STEP = 64
 
 
@@ -130,18 +132,26 @@ class CameraDaemon:
         return True
 
     def close(self) -> None:
-        """Close the sensor, and give the others a few seconds to take what was filmed and seen."""
+        """Close the sensor, and give the others some seconds to take what was filmed and seen."""
         self._filming.close()
         self._watch.stop()
+        left, in_vain = self._waiting, 0
         for _ in range(HAND_OVER_ROUNDS):
-            if not self._delivery.waiting and not self._events.waiting:
+            if not left or in_vain >= GIVE_UP_ROUNDS:
                 break
             self._hear(HAND_OVER_ROUND_S)
+            in_vain = in_vain + 1 if self._waiting >= left else 0
+            left = self._waiting
             self._delivery.pump()
             self._events.pump()
             if self._alive_due.due():
                 self._say_alive()
         self._report()
+
+    @property
+    def _waiting(self) -> int:
+        """Fragments and events that nobody has taken yet."""
+        return self._delivery.waiting + self._events.waiting
 
     def _rest_s(self, timeout_s: float) -> float:
         """How long to wait in the dark: until the hours may change, at most `timeout_s`."""
