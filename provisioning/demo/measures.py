@@ -194,7 +194,7 @@ def _in_the_dark(here: Place, children: Children, office: OfficeSession) -> tupl
     after = camera.cpu_times()
     if heard.health is None or heard.health.camera is None:
         raise Refused("the camera has not said how often its sensor was opened")
-    used_s = after.user + after.system - before.user - before.system
+    used_s = round(after.user + after.system - before.user - before.system, 3)
     return used_s, heard.health.camera.sensor_opened
 
 
