@@ -24,6 +24,7 @@ class Desk:
         self._gaps: list[GapLine] = []
         self._not_opened: list[str] = []
         self._times: list[int] = []
+        self._written: set[tuple[str, int]] = set()
 
     def open_all(self, place: Place, keys: Mapping[str, PrivateKeys]) -> tuple[tuple[Path, ...], Report]:
         """Open every segment that opens; `Refused` with the first reason if none does."""
@@ -54,6 +55,12 @@ class Desk:
         writer = self._writer(segment)
         count = 0
         for utc_ns, fragment in segment.fragments:
+            if (segment.header.boot, utc_ns) in self._written:  # sent again by a camera that had no answer
+                segment.notes.append(
+                    f"the fragment of {rfc3339(utc_ns)} is in another segment too: left out here"
+                )
+                continue
+            self._written.add((segment.header.boot, utc_ns))
             try:
                 writer.add(utc_ns, fragment)
             except Damaged as error:

@@ -13,6 +13,7 @@ from node.sealing.keys import PrivateKeys, VerifyingKey, read_verifying_key, ver
 from node.sealing.recipients import Subset, unwrap
 
 MAX_SEGMENT_BYTES = 1 << 30
+MAX_SLOT_BYTES = 1 << 20
 START_BYTES = 16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES
 SignatureVerdict = Literal["good", "bad", "missing", "not checked"]
 
@@ -79,9 +80,12 @@ def epoch_keys(path: Path | None) -> dict[int, bytes]:
     if path is None:
         raise Refused("no key slot beside the ring: name it with --slot")
     try:
-        image = path.read_bytes()
+        with path.open("rb") as file:
+            image = file.read(MAX_SLOT_BYTES + 1)
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}") from error
+    if len(image) > MAX_SLOT_BYTES:
+        raise Refused(f"{path}: too large for a key slot")
     slot.read_header(image)
     return {entry.epoch: entry.key for entry in slot.read_slots(image).values()}
 

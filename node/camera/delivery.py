@@ -19,7 +19,8 @@ from node.messages import OpenSegment, RecorderAlive, SealedRecord, SegmentMessa
 
 KEPT_NS = 10 * NS
 RETRY_NS = NS
-STALLED_NS = 3 * NS
+STALLED_NS = 15 * NS
+"""Twice so long without storing what it was handed, though it lives: it is lost. A card that is slow is not."""
 GIVEN_UP = "the recorder did not take it"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import av
 from av.error import FFmpegError, InvalidDataError
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Interpolation
 from av.video.stream import VideoStream
 
 from node.camera.planes import plane_rows
@@ -272,8 +272,10 @@ def _limited_420(frame: av.VideoFrame, file: VideoFile) -> av.VideoFrame:
     full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
     if frame.format.name == "yuv420p" and not full_range:
         return frame
+    # AREA: each chroma sample is the mean of its own 2x2 block, so that nothing reaches over a mask's edge.
     return frame.reformat(
         format="yuv420p",
+        interpolation=Interpolation.AREA,
         src_color_range=ColorRange.JPEG if full_range else None,
         dst_color_range=ColorRange.MPEG,
     )

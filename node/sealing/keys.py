@@ -263,6 +263,10 @@ def recipient_key(key: Jwk) -> HpkePublic:
 
 def _x25519(raw: bytes) -> X25519PublicKey:
     """A public key that a secret can be agreed with: not one of the points of low order (RFC 7748, section 6.1)."""
+    if (
+        raw[-1] & 0x80
+    ):  # RFC 7748 ignores that bit, HPKE binds it: what is sealed to such a key opens for nobody
+        raise Refused("an X25519 key in another than its one canonical spelling")
     public = X25519PublicKey.from_public_bytes(raw)
     try:
         X25519PrivateKey.generate().exchange(public)

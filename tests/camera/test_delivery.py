@@ -51,6 +51,8 @@ class Disk:
         self.away = False
         self.full = False
         self.deaf = False
+        self.slow = False
+        self._inbox: list[SegmentMessage] = []
         self.counts: dict[str, int] = {}
         self.open: str | None = None
         self.begun = False
@@ -61,9 +63,17 @@ class Disk:
         """What `Bus.send` and the recorder do: False if it is away."""
         if self.away:
             return False
-        if not self.deaf:
+        if self.slow:
+            self._inbox.append(message)
+        elif not self.deaf:
             self._store(message)
         return True
+
+    def catch_up(self) -> None:
+        """It has read everything that waited in its inbox."""
+        self.slow = False
+        while self._inbox:
+            self._store(self._inbox.pop(0))
 
     def _store(self, message: SegmentMessage) -> None:
         match message:
@@ -273,10 +283,20 @@ def test_records_that_were_handed_over_and_got_lost_are_sent_again_while_the_rec
     way.disk.deaf = True
     way.film(2)
     way.disk.deaf = False
-    way.settle()
+    way.settle(40)
     way.film(3)
-    way.settle()
+    way.settle(40)
     assert fragments(way.kept(office)) == list(range(10))
+
+
+def test_a_recorder_that_is_slow_gets_nothing_twice(way: Way, office: Office) -> None:
+    way.film(5)
+    way.disk.slow = True
+    way.film(9)
+    way.disk.catch_up()
+    way.film(2)
+    way.settle()
+    assert fragments(way.kept(office)) == list(range(16))
 
 
 def test_no_segment_mixes_two_documents_even_if_it_is_sent_again(
@@ -341,9 +361,9 @@ def test_whatever_happens_every_fragment_arrives_once_or_lies_in_a_gap(
     for name in what:
         HAPPENS[name](way)
     way.disk.away = way.disk.full = way.disk.deaf = False
-    way.settle(10)
+    way.settle(40)
     way.film(2)
-    way.settle(10)
+    way.settle(40)
     segments = way.kept(office)
     found = sorted(fragments(segments))
     assert found == sorted(set(found))
