@@ -1,15 +1,17 @@
 """How the daemons are joined: one inbox each, into which others push typed messages. Nothing else is shared.
 
-An inbox is a ZeroMQ PULL socket in a directory that only its owner can write, so nobody can bind in its place.
-It takes a message only from a process that may send that type (`ROUTES`): the kernel says who connected
-(SO_PEERCRED, which libzmq hands on as `Peer-Address`), not the message. What is refused, dropped or unreadable
-is counted.
+An inbox is a ZeroMQ PULL socket in a directory that only its owner can write, so nobody can bind in its place;
+who may connect at all is the daemons' common group. It takes a message only from a process that may send that
+type (`ROUTES`): the kernel says who connected (SO_PEERCRED, which libzmq hands on as `Peer-Address`), not the
+message. A stranger's bytes are not even parsed. What is refused, dropped or unreadable is counted.
 """
 
 import fcntl
 import os
 import pwd
+import stat
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +22,7 @@ import zmq
 
 from node import messages as m
 from node.config import UsersSection
-from node.errors import Refused
+from node.errors import Refused, one_line
 from node.messages import Daemon, Message
 
 SOCKET_NAME = "inbox"
@@ -30,6 +32,9 @@ RECORD_QUEUE, QUEUE = 32, 256
 RECONNECT_MS, RECONNECT_MAX_MS = 50, 500
 MAX_REFUSED_AT_A_TIME = 64  # a flood of what is refused does not keep a daemon from its work
 LINGER_MS = 500  # what was handed over before an orderly end still gets out
+MAX_SPAWNED_BYTES = 4096
+
+_DECODER: Final = msgspec.msgpack.Decoder(Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,9 @@ class UserPeers:
     def shared(self) -> tuple[tuple[Daemon, ...], ...]:
         """Daemons that have one user in common: an inbox cannot tell them apart."""
         users = sorted({uid for uid in self._uids.values() if uid is not None})
-        groups = [[daemon for daemon, uid in self._uids.items() if uid == user] for user in users]
+        groups: list[list[Daemon]] = [
+            [daemon for daemon, uid in self._uids.items() if uid == user] for user in users
+        ]
         return tuple(tuple(group) for group in groups if len(group) > 1)
 
     def daemons(self, peer: Peer) -> frozenset[Daemon]:
@@ -121,10 +128,11 @@ class SpawnedPeers:
 
     def daemons(self, peer: Peer) -> frozenset[Daemon]:
         """By the peer's pid, if it is this user's and listed. Read anew each time: children are restarted."""
-        if peer.uid != os.getuid():
+        if peer.uid != os.geteuid():
             return frozenset()
         try:
-            spawned = msgspec.json.decode(self._path.read_bytes(), type=dict[Daemon, int])
+            with self._path.open("rb") as file:
+                spawned = msgspec.json.decode(file.read(MAX_SPAWNED_BYTES), type=dict[Daemon, int])
         except (OSError, msgspec.DecodeError):
             return frozenset()
         return frozenset(daemon for daemon, pid in spawned.items() if pid == peer.pid)
@@ -142,7 +150,7 @@ class BusCounts:
 
 
 class Bus:
-    """One daemon's end: its inbox, and a way to every other daemon's. Closing it ends both."""
+    """One daemon's end: its inbox, and a way to every other daemon's. Of one thread; closing it ends both."""
 
     def __init__(self, daemon: Daemon, *, run: Path, peers: Peers) -> None:
         self.daemon: Final = daemon
@@ -153,15 +161,19 @@ class Bus:
         """Why a message was last refused: for the log."""
         self._run = run
         self._peers = peers
-        self._directory = _socket_path(run, daemon).parent
-        self._lock = _only_one(self._directory, daemon)
-        self._context = zmq.Context()
-        self._inbox = self._bind()
         self._outlets: dict[Daemon, zmq.Socket[bytes]] = {}
-        for route in ROUTES.values():
-            if daemon in route.senders:
-                for receiver in route.receivers - self._outlets.keys():
-                    self._outlets[receiver] = self._connect(receiver)
+        with ExitStack() as opened:
+            directory = _own_directory(_socket_path(run, daemon).parent)
+            opened.callback(os.close, _only_one(directory, daemon))
+            self._context = opened.enter_context(zmq.Context())
+            self._inbox = opened.enter_context(self._context.socket(zmq.PULL))
+            self._bind(directory / SOCKET_NAME)
+            for receiver in sorted(
+                set().union(*(r.receivers for r in ROUTES.values() if daemon in r.senders))
+            ):
+                self._outlets[receiver] = opened.enter_context(self._context.socket(zmq.PUSH))
+                self._connect(receiver)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -179,13 +191,17 @@ class Bus:
     def send(self, message: Message, *, to: Daemon) -> bool:
         """Hand a message over to another daemon's queue; False if it is away or its queue is full.
 
-        True does not say that it was read: what matters is answered, or sent again.
+        True does not say that it was read: what matters is answered, or sent again. A message that may not be
+        sent, or is larger than the receiver takes, is a `ValueError`: a bug of the sender.
         """
         route = ROUTES[type(message)]
         if self.daemon not in route.senders or to not in route.receivers:
             raise ValueError(f"{self.daemon} does not send {type(message).__name__} to {to}")
+        data = msgspec.msgpack.encode(message)
+        if len(data) > _most_bytes(to):  # the receiver would hang up, and what is queued behind it be lost
+            raise ValueError(f"{type(message).__name__} of {len(data)} bytes is more than {to} takes")
         try:
-            self._outlets[to].send(msgspec.msgpack.encode(message), zmq.DONTWAIT)
+            self._outlets[to].send(data, zmq.DONTWAIT)
         except zmq.Again:
             self.counts.not_sent += 1
             return False
@@ -203,64 +219,82 @@ class Bus:
         return None
 
     def close(self) -> None:
-        """End all connections; what was handed over gets half a second to get out."""
-        for outlet in self._outlets.values():
-            outlet.close(linger=LINGER_MS)
-        self._inbox.close(linger=0)
-        self._context.term()
-        os.close(self._lock)
+        """End all connections; what was handed over gets half a second to get out. Closing twice is allowed."""
+        self._opened.close()
 
     def _accept(self, frames: "list[zmq.Frame]") -> Message | None:
         try:
             (frame,) = frames
-            peer = _peer(frame)
-            message: Message = msgspec.msgpack.decode(frame.buffer, type=Message)
-            sender = self._senders(message, peer)
-        except (Refused, ValueError) as error:  # foreign, unreadable, or in several parts
+            message, sender = self._believed(frame)
+        except (
+            Refused,
+            ValueError,
+            RecursionError,
+        ) as error:  # foreign, unreadable, in parts, nested too deep
             self.counts.refused += 1
-            self.last_refused = f"{error}"
+            self.last_refused = one_line(error)
             return None
         self.counts.received += 1
         self.sender = sender
         return message
 
-    def _senders(self, message: Message, peer: Peer) -> frozenset[Daemon]:
+    def _believed(self, frame: zmq.Frame) -> tuple[Message, frozenset[Daemon]]:
+        peer = _peer(frame)
+        may_be = self._peers.daemons(peer)
+        if not may_be:
+            raise Refused(f"process {peer.pid} of user {peer.uid} is no daemon of this node")
+        message: Message = _DECODER.decode(frame.buffer)
         route = ROUTES[type(message)]
-        senders = route.senders & self._peers.daemons(peer)
+        senders = route.senders & may_be
         if self.daemon not in route.receivers or not senders:
             kind = type(message).__name__
             raise Refused(f"{kind} from process {peer.pid} of user {peer.uid}, which may not send it")
-        return senders
+        return message, senders
 
-    def _bind(self) -> "zmq.Socket[bytes]":
-        large = self.daemon == "recorder"
-        inbox = self._context.socket(zmq.PULL)
-        inbox.setsockopt(zmq.RCVHWM, RECORD_QUEUE if large else QUEUE)
-        inbox.setsockopt(zmq.MAXMSGSIZE, RECORD_MESSAGE_BYTES if large else MESSAGE_BYTES)
-        path = self._directory / SOCKET_NAME
+    def _bind(self, path: Path) -> None:
+        self._inbox.setsockopt(zmq.LINGER, 0)
+        self._inbox.setsockopt(zmq.RCVHWM, _queue(self.daemon))
+        self._inbox.setsockopt(zmq.MAXMSGSIZE, _most_bytes(self.daemon))
         try:
-            inbox.bind(f"ipc://{path}")
+            self._inbox.bind(f"ipc://{path}")
             path.chmod(0o660)
         except (OSError, zmq.ZMQError) as error:
-            inbox.close(linger=0)
             raise Refused(f"{path}: no inbox can be had there ({error.strerror})") from error
-        return inbox
 
-    def _connect(self, receiver: Daemon) -> "zmq.Socket[bytes]":
-        outlet = self._context.socket(zmq.PUSH)
+    def _connect(self, receiver: Daemon) -> None:
+        outlet = self._outlets[receiver]
+        outlet.setsockopt(zmq.LINGER, LINGER_MS)
         # Not before there is a connection: what piles up for one that is away is our business, not ZeroMQ's.
         outlet.setsockopt(zmq.IMMEDIATE, 1)
-        outlet.setsockopt(zmq.SNDHWM, RECORD_QUEUE if receiver == "recorder" else QUEUE)
+        outlet.setsockopt(zmq.SNDHWM, _queue(receiver))
         outlet.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         outlet.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         outlet.connect(f"ipc://{_socket_path(self._run, receiver)}")
-        return outlet
+
+
+def _queue(receiver: Daemon) -> int:
+    return RECORD_QUEUE if receiver == "recorder" else QUEUE
+
+
+def _most_bytes(receiver: Daemon) -> int:
+    return RECORD_MESSAGE_BYTES if receiver == "recorder" else MESSAGE_BYTES
+
+
+def _own_directory(directory: Path) -> Path:
+    """That directory, made if it was not there; `Refused` if anybody else could bind in this daemon's place."""
+    try:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        status = directory.stat()
+    except OSError as error:
+        raise Refused(f"{directory}: no inbox can be had there ({error.strerror})") from error
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Refused(f"{directory}: another user can write there: it must be this daemon's alone (0755)")
+    return directory
 
 
 def _only_one(directory: Path, daemon: Daemon) -> int:
     """A lock that ends with this process: a second daemon would take the first one's inbox away."""
     try:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Refused(f"{directory}: no inbox can be had there ({error.strerror})") from error
@@ -274,17 +308,18 @@ def _only_one(directory: Path, daemon: Daemon) -> int:
 
 def _socket_path(run: Path, daemon: Daemon) -> Path:
     path = run / daemon / SOCKET_NAME
-    if len(os.fsencode(path)) >= zmq.IPC_PATH_MAX_LEN:
+    if len(os.fsencode(path)) > zmq.IPC_PATH_MAX_LEN:
         raise Refused(f"{path}: too long for a socket: choose a shorter paths.run")
     return path
 
 
 def _peer(frame: zmq.Frame) -> Peer:
-    """`host:uid:gid:pid`, as libzmq reports the other end of a Unix socket."""
-    address = str(frame.get("Peer-Address")).rsplit(":", 3)
-    if len(address) != 4 or not all(part.isdecimal() for part in address[1:]):  # noqa: PLR2004 — host, uid, gid, pid
-        raise Refused("the kernel does not say who sent this")
-    return Peer(uid=int(address[1]), pid=int(address[3]))
+    """`host:uid:gid:pid`, as libzmq reports the other end of a Unix socket; the other end cannot name itself."""
+    try:
+        _, uid, _, pid = str(frame.get("Peer-Address")).rsplit(":", 3)
+        return Peer(uid=int(uid), pid=int(pid))
+    except (zmq.ZMQError, ValueError) as error:
+        raise Refused("the kernel does not say who sent this") from error
 
 
 def _uid(name: str) -> int | None:
