@@ -4,13 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench faults lock clean
 help:
 	@echo "make setup   the virtual environment $(VENV), with $(BIN)/stolpe in it"
-	@echo "make demo    a street filmed through masks, sealed, and opened with two keys, into $(DEMO)/"
+	@echo "make demo    a whole node live for 20 s, its broker, its events, its footage opened with two keys, into $(DEMO)/"
 	@echo "make test    make check, then every test"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make bench   the measures, each beside its reference in the same run"
+	@echo "make faults  what a node loses when its parts die, as a table (two minutes)"
 	@echo "make lock    pin the dependencies anew (requirements/*.lock)"
 
 setup: $(VENV)/.ready
@@ -32,6 +33,9 @@ check: setup
 
 bench: setup
 	$(BIN)/stolpe bench
+
+faults: setup
+	$(BIN)/python -m pytest -q -s -p no:randomly tests/system/test_faults.py
 
 lock: setup
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

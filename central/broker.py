@@ -91,9 +91,7 @@ def write_configuration(
 
 def mosquitto() -> str:
     """The installed broker's program, or `Refused`."""
-    found = shutil.which("mosquitto") or next(
-        (f"{path}/mosquitto" for path in _PATHS if Path(path, "mosquitto").exists()), None
-    )
+    found = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), *_PATHS)))
     if found is None:
         raise Refused("Mosquitto is not installed: sudo apt-get install mosquitto")
     return found
@@ -121,12 +119,19 @@ class LoopbackBroker:
         """Of the running broker."""
         return self._process.pid if self._process else None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended without being stopped."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Start it; `Refused` with its own words if it ends at once."""
+        # In a group of its own: Ctrl-C is for whoever started it, who then stops it in order.
         self._process = subprocess.Popen(  # noqa: S603 — the program found above, our own configuration
             [mosquitto(), "-c", str(self._configuration)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            process_group=0,
         )
         for _ in range(int(_START_SECONDS / 0.05)):
             if self._process.poll() is not None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import av
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from node.clock import NS
+from node.errors import Damaged
 
 # bitexact: no version strings and no dates of today, so that the same footage gives the same bytes.
 _OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
@@ -32,7 +34,17 @@ class ClipWriter:
         return (self._origin_ns or 0) + max(self._last_dts, 0) * NS // self._timescale
 
     def add(self, utc_ns: int, fragment: bytes) -> None:
-        """Append a fragment whose first picture was taken at `utc_ns`."""
+        """Append a fragment whose first picture was taken at `utc_ns`; `Damaged` if there are no pictures in it."""
+        try:
+            self._add(utc_ns, fragment)
+        except (
+            FFmpegError,
+            IndexError,
+            OverflowError,
+        ) as error:  # it has no video, or a time that no clip has
+            raise Damaged("no pictures in it can be read") from error
+
+    def _add(self, utc_ns: int, fragment: bytes) -> None:
         if self._origin_ns is None:
             self._origin_ns = utc_ns
         offset = (utc_ns - self._origin_ns) * self._timescale // NS

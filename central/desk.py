@@ -8,7 +8,7 @@ from central.clip import ClipWriter
 from central.opening import OpenedSegment, Place, epoch_keys, node_key, opened
 from central.report import ClipLine, GapLine, Report, SegmentLine
 from node.clock import rfc3339
-from node.errors import Refused
+from node.errors import Damaged, Refused
 from node.sealing.keys import PrivateKeys
 
 
@@ -46,6 +46,7 @@ class Desk:
             raise Refused(self._not_opened[0] if self._not_opened else "there is no picture in it")
         for _, _, writer in self._clips:
             writer.close()
+        self._clips = [clip for clip in self._clips if clip[2].frames]
         report = self._report(used, keys, str(place.node.name) if place.node else None)
         return tuple(path for _, path, _ in self._clips), report
 
@@ -53,7 +54,11 @@ class Desk:
         writer = self._writer(segment)
         count = 0
         for utc_ns, fragment in segment.fragments:
-            writer.add(utc_ns, fragment)
+            try:
+                writer.add(utc_ns, fragment)
+            except Damaged as error:
+                segment.notes.append(f"the fragment of {rfc3339(utc_ns)}: {error}: left out")
+                continue
             self._times.append(utc_ns)
             count += 1
         header = segment.header

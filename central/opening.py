@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from node.errors import CannotOpen, Damaged, Refused
 from node.formats import segment as fmt
 from node.formats import slot
@@ -126,8 +124,8 @@ def opened(
     )
     if segment.header.segment not in path.name:
         result.notes.append(f"the file was renamed: its header says segment {segment.header.segment}")
-    records = _records(segment, RecordOpener(segment, data, key), result)
-    first = next(records, None)
+    records = _records(RecordOpener(segment, data, key), result)
+    first = next((record for _, record in records if record is not None), None)
     if first is None or first.type is not RecordType.INIT:
         raise Damaged(f"{path.name}: its first record, which the pictures need, cannot be read")
     result.init = first.payload
@@ -162,35 +160,56 @@ def _segment_key(
     raise CannotOpen(f"{path.name}: it does not open with these keys")
 
 
-def _records(segment: fmt.Segment, opener: RecordOpener, result: OpenedSegment) -> Iterator[Record]:
-    for span in segment.records:
-        try:
-            yield opener.open(span)
-        except CannotOpen:
+def _records(opener: RecordOpener, result: OpenedSegment) -> Iterator[tuple[int, Record | None]]:
+    """Every record with its index; None for one that does not open, which is noted, as is where some are lost."""
+    due = skips = 0
+    for span, record in opener.each():
+        if record is None:
             result.notes.append(f"record {span.index} is not the one that was sealed here: left out")
+        elif span.skips > skips and span.index > due:
+            last = span.index - 1
+            result.notes.append(
+                f"record {due} is lost" if last == due else f"records {due} to {last} are lost"
+            )
+        if record is not None:
+            due, skips = span.index + 1, span.skips
+        yield span.index, record
 
 
 def _fragments(
-    records: Iterator[Record], result: OpenedSegment, segment: fmt.Segment
+    records: Iterator[tuple[int, Record | None]], result: OpenedSegment, segment: fmt.Segment
 ) -> Iterator[tuple[int, bytes]]:
     complete = False
     count = 0
-    for record in records:
+    for index, record in records:
+        complete = False  # whatever follows an end record
+        if record is None:
+            continue
         match record.type:
             case RecordType.FRAGMENT:
                 count += 1
                 yield record.utc_ns, record.payload
-            case RecordType.GAP:
-                result.gaps.append((record.utc_ns, msgspec.json.decode(record.payload, type=Gap)))
-            case RecordType.END:
-                complete = fmt.end_count(record) == segment.records[-1].index
-                if not complete:
-                    result.notes.append("its end record counts other records than are here")
+            case RecordType.GAP | RecordType.END:
+                try:
+                    complete = _taken(record, index, result)
+                except Damaged as error:
+                    result.notes.append(f"record {index}: {error}: left out")
             case RecordType.INIT:
                 result.notes.append("a second init record was left out")
     result.ending = fmt.ending(segment, complete=complete)
     if not complete:
         result.notes.append(f"cut after fragment {count}")
+
+
+def _taken(record: Record, index: int, result: OpenedSegment) -> bool:
+    """Take a gap, or an end record; whether this is the end, and all records are there by its count."""
+    if record.type is RecordType.GAP:
+        result.gaps.append((record.utc_ns, fmt.gap_of(record)))
+        return False
+    complete = fmt.end_count(record) == index
+    if not complete:
+        result.notes.append("its end record counts other records than are here")
+    return complete
 
 
 def _verdict(segment: fmt.Segment, node: VerifyingKey | None) -> SignatureVerdict:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from node.errors import one_line, printable
+
 
 class SegmentLine(msgspec.Struct, frozen=True):
     """One segment of the clip."""
@@ -55,7 +57,7 @@ class Report(msgspec.Struct, frozen=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
     def as_text(self) -> str:
-        """A page a person can read."""
+        """A page a person can read; what a segment says of itself stays within its line."""
         lines = [f"{clip.file}: {clip.frames} pictures, SHA-256 {clip.sha256}" for clip in self.clips]
         lines += [f"from {self.first} to {self.last} (UTC)"]
         lines += [f"opened with {owner}'s key ({kem})" for owner, kem in self.kems.items()]
@@ -67,9 +69,9 @@ class Report(msgspec.Struct, frozen=True):
                 f"{line.ending}, node's signature {line.signature}, clock {line.time_trust}"
             )
             lines += [f"  note: {note}" for note in line.notes]
-        lines += [f"gap {gap.start} to {gap.until}: {gap.reason}" for gap in self.gaps]
+        lines += [one_line(f"gap {gap.start} to {gap.until}: {gap.reason}") for gap in self.gaps]
         lines += [f"not opened: {reason}" for reason in self.not_opened]
         mandates = sorted({line.mandate for line in self.segments})
         masks = sorted({line.masks or "none (the mandate says: nothing to mask)" for line in self.segments})
         lines += [f"mandate {', '.join(mandates)}", f"mask set {', '.join(masks)}"]
-        return "\n".join(lines) + "\n"
+        return "".join(f"{printable(line)}\n" for line in lines)

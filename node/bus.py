@@ -232,7 +232,7 @@ class Bus:
             RecursionError,
         ) as error:  # foreign, unreadable, in parts, nested too deep
             self.counts.refused += 1
-            self.last_refused = one_line(error)
+            self.last_refused = one_line(f"{error}")
             return None
         self.counts.received += 1
         self.sender = sender

@@ -4,9 +4,10 @@ Everything that asks what time it is takes a `Clock`. Wall time is UTC in nanose
 and carries how far it can be trusted; time since boot is CLOCK_BOOTTIME, so it also counts suspension.
 """
 
+import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 from node.errors import Refused
@@ -14,6 +15,15 @@ from node.errors import Refused
 NS = 1_000_000_000
 
 TimeTrust = Literal["synchronised", "battery", "simulated", "demo", "untrusted"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+# Without leap seconds: no clock of ours knows one.
+_RFC3339 = re.compile(
+    rf"({_DATE})[Tt]({_CLOCK_TIME}:[0-5][0-9])(?:\.([0-9]{{1,9}}))?([Zz]|[+-]{_CLOCK_TIME})"
+)
+_WITHOUT_OFFSET = re.compile(rf"{_DATE}(?:[Tt ][0-9:.]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +122,37 @@ class PacedClock(SimulatedClock):
 
 
 def parse_rfc3339(text: str) -> int:
-    """UTC nanoseconds of an RFC 3339 date-time, which must carry its offset. Refuses anything else."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refused(f"not an RFC 3339 time: {text!r} (like 2026-11-03T22:40:00+01:00)") from error
-    if moment.tzinfo is None:
+    """UTC nanoseconds of an RFC 3339 date-time, which must carry its offset. Refuses anything else of ISO 8601."""
+    if _WITHOUT_OFFSET.fullmatch(text):
         raise Refused(f"a time without an offset says nothing: {text!r} (add Z or +01:00)")
-    return utc_ns(moment)
+    no_time = Refused(f"not an RFC 3339 time: {text!r} (like 2026-11-03T22:40:00+01:00)")
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        raise no_time
+    date, clock_time, fraction, offset = found.groups(default="")
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock_time}{offset.upper()}")
+    except ValueError as error:
+        raise no_time from error
+    return utc_ns(moment) + int(fraction.ljust(9, "0"))
 
 
 def utc_ns(moment: datetime) -> int:
     """UTC nanoseconds of an aware datetime, exact to its microsecond."""
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * NS + delta.microseconds * 1_000
 
 
+def utc_moment(when_utc_ns: int) -> datetime:
+    """The datetime in UTC, cut to its microsecond. Refuses what lies outside the years 1 to 9999."""
+    try:
+        return _EPOCH + timedelta(microseconds=when_utc_ns // 1_000)
+    except OverflowError as error:
+        raise Refused("a time must lie in the years 1 to 9999 (UTC)") from error
+
+
 def rfc3339(when_utc_ns: int, *, digits: Literal[0, 3, 6] = 3) -> str:
-    """RFC 3339 text in UTC of `when_utc_ns`, cut (not rounded) to 0, 3 or 6 fractional digits."""
-    seconds, rest = divmod(when_utc_ns, NS)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest // 10 ** (9 - digits):0{digits}d}Z" if digits else f"{text}Z"
+    """RFC 3339 text in UTC, cut (not rounded) to 0, 3 or 6 fractional digits. Refuses what `utc_moment` refuses."""
+    moment = utc_moment(when_utc_ns)
+    text = moment.replace(microsecond=0, tzinfo=None).isoformat()
+    return f"{text}.{moment.microsecond // 10 ** (6 - digits):0{digits}d}Z" if digits else f"{text}Z"

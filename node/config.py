@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from node.errors import Refused, one_line
+from node.errors import Refused
+from node.names import Name
 
 MAX_CONFIG_BYTES = 64 * 1024
-Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,47}\Z")]
 FilePath = Annotated[str, Meta(pattern=r"\A/[^\x00-\x1f\x7f]*\Z", max_length=255)]
 HostName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9:][A-Za-z0-9.:-]*\Z", max_length=253)]
 UserName = Annotated[str, Meta(pattern=r"\A[a-z_][a-z0-9_-]{0,31}\Z")]
@@ -111,4 +111,4 @@ def read_config(path: Path) -> NodeConfig:
         ValueError,
         RecursionError,
     ) as error:  # tomllib lets a number too long and nesting too deep through
-        raise Refused(f"{path}: {one_line(error)}") from error
+        raise Refused(f"{path}: {error}") from error

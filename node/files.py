@@ -24,7 +24,8 @@ def create_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError as error:
-        raise Refused(f"{path} exists and is not written over: name another file") from error
+        what = "is a directory" if path.is_dir() else "is not written over"
+        raise Refused(f"{path} exists and {what}: name another file") from error
     finally:
         temporary.unlink()
     sync_directory(path.parent)

@@ -11,12 +11,14 @@ import msgspec
 from msgspec import Meta
 
 from node.clock import TimeTrust
+from node.names import Digest, Ulid
 
 Daemon = Literal["camera", "recorder", "uplink", "commissioning"]
 
+MAX_TOLD_SEGMENTS = 8
 MAX_DOCUMENT_MESSAGE_BYTES = 768 * 1024
-Ulid = Annotated[str, Meta(pattern=r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 Short = Annotated[str, Meta(max_length=64)]
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Line = Annotated[str, Meta(max_length=400)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Nanoseconds = Count
@@ -25,9 +27,7 @@ Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
 DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
 Severity = Literal["low", "medium", "high", "critical"]
 Stage = Literal["start", "update", "end"]
-DarkReason = Literal[
-    "time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault", "camera_fault"
-]
+DarkReason = Literal["time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault"]
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -38,12 +38,16 @@ class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True
 
 
 class OpenSegment(_Message, frozen=True):
-    """A segment begins. `header` is its JSON, `wraps` the wraps without their epoch layer."""
+    """A segment begins. `header` is its JSON, `wraps` the wraps without their epoch layer.
+
+    `turn` is the recorder's last one: what was on its way when the recorder gave out another is not taken.
+    """
 
     segment: Ulid
     header: bytes
     wraps: bytes
     retention_hours: Annotated[int, Meta(ge=1, le=24 * 366)]
+    turn: Short = ""
 
 
 class SealedRecord(_Message, frozen=True):
@@ -68,10 +72,22 @@ class RecordsStored(_Message, frozen=True):
     count: Count
 
 
-class SegmentRefused(_Message, frozen=True):
-    """Nothing more of this segment is taken, beyond what was stored: begin another one."""
+class StoredSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many records of a segment are on the disk to stay."""
 
     segment: Ulid
+    count: Count
+
+
+class SegmentRefused(_Message, frozen=True):
+    """Nothing is taken any more that is on its way: begin another segment, under this new turn.
+
+    `stored` says what is on the disk, as in `RecorderAlive`.
+    """
+
+    segment: Ulid
+    stored: Annotated[tuple[StoredSegment, ...], Meta(max_length=MAX_TOLD_SEGMENTS)]
+    turn: Short
     reason: Line
 
 
@@ -95,13 +111,15 @@ class VersionFloors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecorderAlive(_Message, frozen=True):
     """Once a second, and whenever documents changed.
 
-    `segment` is the one written last, by this instance or found by its recovery; None: none. The documents on the
-    disk count for those who have verified them against these floors; `generation` grows with every commit.
+    `stored` tells again of the segments written last, by this instance or found by its recovery, the newest last;
+    segments begin under `turn`, which is new with every instance and every refusal.
+    The documents on the disk count for those who have verified them against these floors; `generation` grows with
+    every commit.
     """
 
     instance: Ulid
-    segment: Ulid | None
-    stored: Count
+    turn: Short
+    stored: Annotated[tuple[StoredSegment, ...], Meta(max_length=MAX_TOLD_SEGMENTS)]
     generation: Count
     floors: VersionFloors
     time_floor_ns: Nanoseconds
@@ -129,8 +147,8 @@ class EventHappened(_Message, frozen=True):
     zone: Short | None = None
     alarm: Severity | None = None
     detail: Line = ""
-    mandate: Short | None = None
-    masks: Short | None = None
+    mandate: Digest | None = None
+    masks: Digest | None = None
 
 
 class EventTaken(_Message, frozen=True):
@@ -163,7 +181,7 @@ class AuditCheckpoint(_Message, frozen=True):
     """Signed size and head (SHA-256, hex) of the log; leaves the node so that a truncated log shows."""
 
     size: Count
-    head: Short
+    head: Hex
     time_ns: Nanoseconds
     signature: Annotated[str, Meta(max_length=128)]
 
@@ -196,9 +214,9 @@ class CameraReport(_Message, frozen=True):
     instance: Ulid
     dark: DarkReason | None
     detail: Line
-    mandate: Short | None
+    mandate: Digest | None
     mandate_version: Count | None
-    masks: Short | None
+    masks: Digest | None
     masks_version: Count | None
     time_trust: TimeTrust
     geometry: Annotated[bytes, Meta(max_length=1024)]

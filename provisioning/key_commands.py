@@ -7,8 +7,18 @@ import msgspec
 import typer
 
 from node.errors import Refused
-from node.mandate.documents import is_name
-from node.sealing.keys import Kem, kem_of, new_keys, public_halves, read_jwk_set, write_key_files
+from node.names import is_name
+from node.sealing.keys import (
+    Kem,
+    kem_of,
+    new_keys,
+    owner_of,
+    public_halves,
+    read_jwk_set,
+    recipient_key,
+    verifying_key,
+    write_key_files,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -37,5 +47,7 @@ def show_command(path: Annotated[Path, typer.Argument(help="a key file")]) -> No
     """Say whose keys a file holds, and of which kind; print its public half."""
     keys = read_jwk_set(path)
     sig, enc = public_halves(keys)
-    typer.echo(f"owner {keys.keys[0].kid}: signs with {sig.crv}, is sealed to with {kem_of(enc)}")
+    verifying_key(sig)
+    recipient_key(enc)
+    typer.echo(f"owner {owner_of(keys, path)}: signs with {sig.crv}, is sealed to with {kem_of(enc)}")
     typer.echo(msgspec.json.format(msgspec.json.encode({"sig": sig, "enc": enc}), indent=1).decode())

@@ -1,12 +1,12 @@
 """`stolpe mandate`: write, sign, show and check the decision that a node enforces, and the root above it."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from node.clock import NS, SystemClock, parse_rfc3339, rfc3339
+from node.clock import NS, SystemClock, parse_rfc3339, rfc3339, utc_ns
+from node.errors import printable
 from node.files import create_whole, replace_whole
 from node.mandate import trust
 from node.mandate.documents import Mandate, decode, decode_any, encode
@@ -109,7 +109,7 @@ def sign_command(
         Path, typer.Argument(help="a root or mandate, unsigned or with signatures of others")
     ],
     key: Annotated[Path, typer.Option(help="the signer's private key file")],
-    out: Annotated[Path, typer.Option(help="the signed document")],
+    out: Annotated[Path, typer.Option(help="the signed document: a new file, or DOCUMENT itself")],
 ) -> None:
     """Sign a root or mandate, or add a signature to one."""
     typer.echo(f"{out}: signed by {', '.join(sign_file(document, key, out))}")
@@ -119,11 +119,11 @@ def show_command(document: Annotated[Path, typer.Argument(help="a mandate, signe
     """Print a mandate, who signed it (unverified), and the hours that it opens in its first week from now."""
     payload, signers = payload_of(read_document(document))
     mandate = decode(payload, Mandate)
-    typer.echo(encode(mandate).decode())
+    typer.echo("\n".join(map(printable, encode(mandate).decode().split("\n"))))
     typer.echo(f"signatures claimed: {', '.join(signers) or 'none'}")
     now_ns = SystemClock().now().utc_ns
-    start_ns = max(now_ns, _ns(mandate.valid_from))
-    until_ns = min(start_ns + PREVIEW_DAYS * DAY_NS, _ns(mandate.valid_until))
+    start_ns = max(now_ns, utc_ns(mandate.valid_from))
+    until_ns = min(start_ns + PREVIEW_DAYS * DAY_NS, utc_ns(mandate.valid_until))
     if start_ns >= until_ns:
         typer.echo("it has ended: the sensor stays closed")
         return
@@ -147,13 +147,16 @@ def check_command(
 
 
 def sign_file(document: Path, key: Path, out: Path) -> tuple[str, ...]:
-    """Sign a document file, which must be one that can be read; returns all signers."""
+    """Sign a document file, which must be one that can be read, into a new file or in its own place; all signers."""
     data = read_document(document)
     keys = read_private_keys(key)
     payload, signers = payload_of(data)
     decode_any(payload)
     signed = add_signature(data, keys.signing) if signers else sign(payload, keys.signing)
-    replace_whole(out, signed)
+    if out.exists() and out.samefile(document):
+        replace_whole(out, signed)
+    else:
+        create_whole(out, signed)
     return parse(signed).claimed
 
 
@@ -163,10 +166,6 @@ def payload_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         signed = parse(data)
         return signed.payload, signed.claimed
     return data, ()
-
-
-def _ns(moment: datetime) -> int:
-    return parse_rfc3339(moment.isoformat())
 
 
 def _read_back(payload: bytes) -> bytes:

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from node.clock import NS
+from node.clock import NS, utc_moment
 from node.errors import Refused
 from node.mandate import documents as doc
 from node.mandate.hours import DAYS, Site, Window
 from node.mandate.ids import new_ulid
-from node.sealing.keys import Jwk, OkpJwk, public_halves, read_jwk_set
+from node.sealing.keys import Jwk, OkpJwk, owner_of, public_halves, read_jwk_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +40,22 @@ class Terms:
 
 def new_root(controllers: Sequence[Path], threshold: int) -> doc.Root:
     """A first root of the given controllers."""
-    named = [_owner(path) for path in controllers]
+    keys: dict[str, tuple[OkpJwk, Jwk]] = {}
+    owners = [_with_keys_of(path, keys) for path in controllers]
     return doc.Root(
         version=1,
         threshold=threshold,
-        controllers=tuple(doc.RootController(owner, sig) for owner, sig, _ in named),
+        controllers=tuple(doc.RootController(owner, keys[owner][0]) for owner in owners),
     )
 
 
 def new_mandate(people: People, terms: Terms) -> doc.Mandate:
     """Version 1. What the terms do not say is filled with words that ask to be edited."""
-    authorities = [_owner(path) for path in people.recipient]
-    stand_in = _owner(people.recovery) if people.recovery else None
-    keys = {owner: enc for owner, _, enc in authorities}
-    if stand_in is not None:
-        keys[stand_in[0]] = stand_in[2]
+    keys: dict[str, tuple[OkpJwk, Jwk]] = {}
+    authorities = tuple(_with_keys_of(path, keys) for path in people.recipient)
+    recovery = _with_keys_of(people.recovery, keys) if people.recovery else None
     opens, closes = _window(terms.hours)
-    start = datetime.fromtimestamp(terms.start_ns // NS, UTC)
+    start = utc_moment(terms.start_ns // NS * NS)
     return doc.Mandate(
         id=new_ulid(terms.start_ns),
         version=1,
@@ -74,7 +72,7 @@ def new_mandate(people: People, terms: Terms) -> doc.Mandate:
         site=Site("EDIT: name of the place", 59.61, 16.54, "Europe/Stockholm"),
         nodes=terms.nodes,
         valid_from=start,
-        valid_until=datetime.fromtimestamp(terms.until_ns // NS, UTC),
+        valid_until=utc_moment(terms.until_ns // NS * NS),
         hours=(Window(DAYS, opens, closes),),
         commissioning=doc.CommissioningClause(allowed=True, minutes=20),
         recording=doc.RecordingClause(
@@ -86,11 +84,11 @@ def new_mandate(people: People, terms: Terms) -> doc.Mandate:
         live=doc.LiveClause("alarm_or_reason", minutes=10, preroll_seconds=15),
         release=doc.ReleaseClause(
             threshold=terms.threshold,
-            recipients=tuple(owner for owner, _, _ in authorities),
-            recovery=stand_in[0] if stand_in else None,
+            recipients=authorities,
+            recovery=recovery,
         ),
         people=_people(people),
-        keys=keys,
+        keys={owner: enc for owner, (_, enc) in keys.items()},
     )
 
 
@@ -102,20 +100,22 @@ def _people(people: People) -> tuple[doc.Person, ...]:
         ("operator", people.operator),
         ("releaser", people.releaser),
     )
-    found: dict[str, tuple[list[doc.Role], OkpJwk, Jwk]] = {}
+    held: dict[str, list[doc.Role]] = {}
+    keys: dict[str, tuple[OkpJwk, Jwk]] = {}
     for role, paths in roles:
         for path in paths:
-            owner, sig, enc = _owner(path)
-            found.setdefault(owner, ([], sig, enc))[0].append(role)
-    return tuple(doc.Person(owner, tuple(held), sig, enc) for owner, (held, sig, enc) in found.items())
+            owner = _with_keys_of(path, keys)
+            held.setdefault(owner, []).append(role)
+    return tuple(doc.Person(owner, tuple(held[owner]), *keys[owner]) for owner in held)
 
 
-def _owner(path: Path) -> tuple[str, OkpJwk, Jwk]:
+def _with_keys_of(path: Path, known: dict[str, tuple[OkpJwk, Jwk]]) -> str:
+    """Add a file's keys under their owner's id, which must not have others already; returns the id."""
     keys = read_jwk_set(path)
-    sig, enc = public_halves(keys)
-    if not keys.keys or keys.keys[0].kid is None:
-        raise Refused(f"{path}: does not say whose it is (kid)")
-    return keys.keys[0].kid, sig, enc
+    owner, halves = owner_of(keys, path), public_halves(keys)
+    if known.setdefault(owner, halves) != halves:
+        raise Refused(f"{path}: {owner} has other keys in another of these files: give a new key a new id")
+    return owner
 
 
 def _window(hours: str) -> tuple[str, str]:

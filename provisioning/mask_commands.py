@@ -1,14 +1,13 @@
 """`stolpe masks`: write, sign, show and compare the privacy masks of a node."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from node.clock import NS, SystemClock
-from node.errors import Refused
+from node.clock import NS, SystemClock, utc_moment
+from node.errors import Refused, one_line
 from node.files import create_whole
 from node.mandate.documents import Fractions, Mandate, MaskPolygon, MaskSet, Zone, decode, encode
 from node.mandate.ids import new_ulid
@@ -76,7 +75,7 @@ def new_command(
         ],
         "zones": [msgspec.to_builtins(Zone(name.strip(), corners(text))) for name, _, text in named_zones],
         "made_by": made_by,
-        "made_at": datetime.fromtimestamp(now_ns // NS, UTC).isoformat(),
+        "made_at": utc_moment(now_ns // NS * NS).isoformat(),
     }
     mask_set = decode(msgspec.json.encode(draft), MaskSet)
     create_whole(out, encode(mask_set))
@@ -86,7 +85,7 @@ def new_command(
 def sign_command(
     document: Annotated[Path, typer.Argument(help="a mask set, unsigned or with signatures of others")],
     key: Annotated[Path, typer.Option(help="the signer's private key file")],
-    out: Annotated[Path, typer.Option(help="the signed mask set")],
+    out: Annotated[Path, typer.Option(help="the signed mask set: a new file, or DOCUMENT itself")],
 ) -> None:
     """Sign a mask set, or add a signature to one."""
     typer.echo(f"{out}: signed by {', '.join(sign_file(document, key, out))}")
@@ -94,14 +93,16 @@ def sign_command(
 
 def show_command(
     document: Annotated[Path, typer.Argument(help="a mask set, signed or not")],
-    out: Annotated[Path, typer.Option(help="the picture to write, PNG")],
+    out: Annotated[
+        Path, typer.Option(help="the picture to write, PNG: a new file, or in an older PNG's place")
+    ],
     picture: Annotated[Path | None, typer.Option(help="a still or video of this camera; else a grid")] = None,
 ) -> None:
     """Draw a mask set on a picture: what is black, and each polygon with its guard band."""
     mask_set, signers = _read(document)
     black = write_picture(out, *mask_set_picture(mask_set, picture))
     for polygon in mask_set.polygons:
-        typer.echo(f"{polygon.label}: {len(polygon.points)} points")
+        typer.echo(one_line(f"{polygon.label}: {len(polygon.points)} points"))
     typer.echo(f"version {mask_set.version} for node {mask_set.node}, {black:.1%} of the picture is black")
     typer.echo(f"signatures claimed: {', '.join(signers) or 'none'}; picture in {out}")
 

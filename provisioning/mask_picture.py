@@ -9,6 +9,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from node.errors import Refused
+from node.files import create_whole, replace_whole
 from node.mandate.documents import MaskSet
 from node.masks.coverage import Comparison
 from node.masks.geometry import sensor_to_stream
@@ -17,6 +18,7 @@ from node.masks.raster import rasterise
 Bgr = NDArray[np.uint8]
 RED, GREEN, GREY, WHITE = (40, 40, 230), (80, 200, 80), (150, 150, 150), (235, 235, 235)
 GRID_LINES = 10
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def mask_set_picture(mask_set: MaskSet, picture: Path | None) -> tuple[Bgr, float]:
@@ -42,12 +44,22 @@ def comparison_picture(difference: Comparison) -> tuple[Bgr, float]:
 
 
 def write_picture(path: Path, picture: Bgr, share: float) -> float:
-    """Write a PNG and hand the share on."""
+    """Write a PNG, over another PNG or nothing, and hand the share on."""
     coded, data = cv2.imencode(".png", picture)
     if not coded:
         raise Refused(f"{path}: the picture cannot be written as PNG")
-    path.write_bytes(data.tobytes())
+    if not path.exists():
+        create_whole(path, data.tobytes())
+    elif _is_png(path):
+        replace_whole(path, data.tobytes())
+    else:
+        raise Refused(f"{path} exists, is no PNG picture and is not written over: name another file")
     return share
+
+
+def _is_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(PNG)) == PNG
 
 
 def _first_picture(path: Path, width: int, height: int) -> Bgr:

@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fakes.said import DAEMONS, ONE_OF_EACH, heard, raw
+from fakes.said import DAEMONS, ONE_OF_EACH, all_heard, heard, raw
 from test_bus import ALLOWED
 
 from node.bus import Bus, UserPeers
 from node.config import UsersSection
-from node.messages import Daemon, Message
+from node.messages import Daemon
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become the daemons' users")
 
@@ -61,25 +61,15 @@ def test_the_user_decides_and_not_what_the_message_says(
     as_user(user, COMMON_GROUP, "push", *(run / name / "inbox" for name in DAEMONS), said=said)
     for receiver, inbox in inboxes.items():
         expected = [m for kind, m in ONE_OF_EACH.items() if (speaker, kind, receiver) in ALLOWED]
-        assert everything(inbox, said=len(ONE_OF_EACH)) == expected
+        assert all_heard(inbox, len(ONE_OF_EACH)) == expected
         assert inbox.counts.refused == len(ONE_OF_EACH) - len(expected)
         assert inbox.sender == ({speaker} if expected else frozenset())
-
-
-def everything(inbox: Bus, *, said: int) -> list[Message]:
-    """What is received of so many messages, when all are received or refused."""
-    received = []
-    while inbox.counts.received + inbox.counts.refused < said:
-        message = heard(inbox)
-        if message is not None:
-            received.append(message)
-    return received
 
 
 def test_root_is_no_daemon(run: Path, inboxes: dict[Daemon, Bus]) -> None:
     said = b64encode(raw(ONE_OF_EACH["CameraAlive"]))
     as_user("root", 0, "push", run / "recorder" / "inbox", said=said)
-    assert heard(inboxes["recorder"]) is None
+    assert all_heard(inboxes["recorder"], 1) == []
     assert "of user 0 is no daemon" in inboxes["recorder"].last_refused
 
 

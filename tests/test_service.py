@@ -93,7 +93,7 @@ def test_readiness_status_and_the_end_are_told(listener: Listening, clock: Simul
 
 def test_a_status_cannot_say_anything_else(listener: Listening, clock: SimulatedClock) -> None:
     Supervisor(clock=clock).status("/a\nREADY=1\udcff")
-    assert listener.told() == "STATUS=/a READY=1 "
+    assert listener.told() == r"STATUS=/a\nREADY=1\udcff"
 
 
 def test_the_watchdog_is_fed_three_times_in_its_interval_and_no_more(

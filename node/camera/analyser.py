@@ -10,7 +10,10 @@ from node.masks.raster import Mask
 
 
 class MotionAnalyser:
-    """Motion for now. `blind` (height, width) is where the lores picture is masked."""
+    """Motion for now. `blind` (height, width) is where the lores picture is masked.
+
+    `on_event` hears of every event twice: when it begins, and when it has ended.
+    """
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class MotionAnalyser:
         self._last_s = 0.0
 
     def observe(self, frame: MaskedFrame) -> None:
-        """Look at one frame: scores of every frame, and events once they have ended."""
+        """Look at one frame: scores of every frame, and the events that it begins or ends."""
         self._last_s = frame.sensor_ns / NS
         score, events = self._motion.observe(frame.lores.luma, self._last_s)
         self._on_scores({"motion": score})
@@ -38,5 +41,4 @@ class MotionAnalyser:
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
-            if event.ended:
-                self._on_event(event)
+            self._on_event(event)

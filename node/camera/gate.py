@@ -1,24 +1,31 @@
 """Whether the sensor may be open at this instant, and if not, why. Any doubt closes it."""
 
-from typing import Literal
-
 from node.clock import NS, Instant, utc_ns
 from node.mandate.documents import Mandate, MaskSet
 from node.mandate.hours import Interval, next_change, open_intervals
 from node.mandate.trust import Believed
 from node.masks.geometry import Geometry
+from node.messages import DarkReason
 
 HOUR_NS = 3600 * NS
 
-DarkReason = Literal["time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault"]
-
 
 class Gate:
-    """Decides from documents that were verified; it has no way to be told "open"."""
+    """Decides from documents that were verified; it has no way to be told "open".
 
-    def __init__(self, *, mandate: Believed[Mandate] | None, masks: Believed[MaskSet] | None) -> None:
+    `masks_refused`: a mask set is there, but it did not verify.
+    """
+
+    def __init__(
+        self,
+        *,
+        mandate: Believed[Mandate] | None,
+        masks: Believed[MaskSet] | None,
+        masks_refused: bool = False,
+    ) -> None:
         self._mandate = mandate.document if mandate else None
         self._masks = masks.document if masks else None
+        self._masks_refused = masks_refused
         self._looked_at = Interval(0, 0)
         self._open: tuple[Interval, ...] = ()
 
@@ -30,6 +37,8 @@ class Gate:
             return "no_mandate"
         if now.utc_ns >= utc_ns(self._mandate.valid_until):
             return "ended"
+        if self._masks_refused:
+            return "mask_fault"
         if self._masks is None and not self._mandate.masks.nothing_to_mask:
             return "no_masks"
         if self._masks is not None and self._masks.geometry != geometry:

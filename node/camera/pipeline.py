@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from node.camera.encoder import X264Encoder
 from node.camera.fragments import Fragment, Fragmenter
-from node.camera.gate import DarkReason, Gate
+from node.camera.gate import Gate
 from node.camera.painter import MaskedFrame, Painter
-from node.camera.segments import SegmentSealer
 from node.camera.source import FrameSource
 from node.camera.stages import Stages
 from node.clock import NS, Clock, Instant
+from node.messages import DarkReason
+
+Taken = Literal["frame", "dark", "over"]
+"""What one unit of work came to: a frame was taken, the sensor is closed, or nothing will come any more."""
 
 MAX_FAULTS_IN_A_ROW = 3
 STALL_NS = 2 * NS
@@ -29,6 +32,22 @@ class Analyser(Protocol):
         ...
 
 
+class FootageSink(Protocol):
+    """Where fragments go to be sealed and kept."""
+
+    def add(self, fragment: Fragment, start: Instant) -> None:
+        """Take a fragment whose first picture was taken at `start`."""
+        ...
+
+    def gap(self, start_ns: int, until_ns: int, reason: str) -> None:
+        """Note that nothing was recorded in between (UTC ns)."""
+        ...
+
+    def finish(self, now_ns: int) -> None:
+        """End the segment that is open, if there is one."""
+        ...
+
+
 @dataclass(slots=True)
 class PipelineCounts:
     """What happened so far."""
@@ -42,7 +61,7 @@ class PipelineCounts:
 
 
 class Pipeline:
-    """One camera at work. `step` is the unit of work: at most one frame."""
+    """One camera at work. The unit of work is at most one frame: `advance`, or `step` for who need not wait itself."""
 
     def __init__(
         self,
@@ -52,36 +71,41 @@ class Pipeline:
         gate: Gate,
         painter: Painter,
         new_encoder: Callable[[], X264Encoder] | None,
-        sealer: SegmentSealer,
+        footage: FootageSink,
         analyser: Analyser,
         stages: Stages,
+        counts: PipelineCounts | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
         self._gate = gate
         self._painter = painter
         self._new_encoder = new_encoder
-        self._sealer = sealer
+        self._footage = footage
         self._analyser = analyser
         self._stages = stages
         self._running: _Run | None = None
         self._faults_in_a_row = 0
         self._last_ns: int | None = None
-        self.counts = PipelineCounts()
+        self.counts = counts or PipelineCounts()
         self.dark: DarkReason | None = None
         """Why the sensor is closed; None while it is open."""
 
-    def step(self) -> bool:
-        """Take one frame, or wait in the dark for the next chance of one; False when nothing will come any more."""
-        now = self._clock.now()
-        self.dark = self._why_dark(now)
+    def advance(self) -> Taken:
+        """Take one frame if the sensor may be open, and else see to it that it is closed. Waits for a frame alone."""
+        self.dark = self._why_dark(self._clock.now())
         if self.dark is not None:
             self.counts.dark[self.dark] = self.counts.dark.get(self.dark, 0) + 1
             self.close()
-            return self._wait_in_the_dark(now)
+            return "dark"
         if self._running is None:
             self._open()
         return self._take_frame()
+
+    def step(self) -> bool:
+        """Advance, and wait in the dark for the next chance of a frame; False when nothing will come any more."""
+        taken = self.advance()
+        return self._wait_in_the_dark(self._clock.now()) if taken == "dark" else taken == "frame"
 
     def close(self) -> None:
         """Close the sensor and bring to the recorder what was filmed until now. Closing twice is allowed."""
@@ -91,7 +115,7 @@ class Pipeline:
         self._source.close()
         if run.fragmenter is not None:
             self._keep(run.fragmenter.finish())
-        self._sealer.finish(self._clock.now().utc_ns)
+        self._footage.finish(self._clock.now().utc_ns)
         self._analyser.finish()
         self._last_ns = None
 
@@ -114,12 +138,12 @@ class Pipeline:
         encoder = self._new_encoder() if self._new_encoder is not None else None
         self._running = _Run(encoder, Fragmenter() if encoder is not None else None)
 
-    def _take_frame(self) -> bool:
+    def _take_frame(self) -> Taken:
         with self._stages.stage("capture"):
             request = self._source.next_request()
         if request is None:
             self.close()
-            return False
+            return "over"
         try:
             # The time of the exposure decides, not of the waiting: the hours may have ended meanwhile.
             if self._why_dark(self._clock.now()) is None:
@@ -128,7 +152,7 @@ class Pipeline:
                 self._use(frame)
         finally:
             request.release()
-        return True
+        return "frame"
 
     def _use(self, frame: MaskedFrame) -> None:
         self.counts.frames += 1
@@ -136,7 +160,7 @@ class Pipeline:
         self._faults_in_a_row = self._faults_in_a_row + 1 if frame.fault is not None else 0
         if self._last_ns is not None and frame.sensor_ns - self._last_ns > STALL_NS:
             stalled, again = self._utc(self._last_ns), self._utc(frame.sensor_ns)
-            self._sealer.gap(stalled.utc_ns, again.utc_ns, "no frames came")
+            self._footage.gap(stalled.utc_ns, again.utc_ns, "no frames came")
         self._last_ns = frame.sensor_ns
         with self._stages.stage("analyse"):
             self._analyser.observe(frame)
@@ -154,7 +178,7 @@ class Pipeline:
         if fragment is not None:
             self.counts.fragments += 1
             with self._stages.stage("seal and write"):
-                self._sealer.add(fragment, self._utc(fragment.sensor_ns))
+                self._footage.add(fragment, self._utc(fragment.sensor_ns))
 
     def _utc(self, sensor_ns: int) -> Instant:
         now = self._clock.now()

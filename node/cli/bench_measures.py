@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-import msgspec
 import numpy as np
 
 from node.analysis.events import MotionEvents
@@ -27,12 +26,12 @@ from node.cli.bench_scene import (
     sealed_under,
 )
 from node.clock import NS, Instant, SimulatedClock
+from node.formats.measured import RUNS, Measured, absolute, against
 from node.masks.geometry import Size, full_view
 from node.masks.raster import MaskRaster, rasterise
 from node.recorder.ring import Ring, segment_paths
 from node.sealing.aead import Aead, fastest_aead, new_key
 
-RUNS = 5
 FULL_HD, LORES = (1920, 1080), (320, 180)
 FRAME_RATE = 15.0
 GUARD_PX = 16
@@ -40,32 +39,6 @@ BITS_PER_SECOND = 4_000_000
 FRAGMENT_BYTES = BITS_PER_SECOND // 8
 SEGMENTS = 20_000
 SECONDS = 60
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """One measure: median of five runs, its reference in the same run, and the goal that one of them has."""
-
-    name: str
-    value: float
-    unit: str
-    against: float | None
-    ratio: float | None
-    goal: float | None
-    met: bool | None
-    reference: str
-    runs: int = RUNS
-
-
-def _against(
-    name: str, value: float, unit: str, reference: tuple[float, str], goal: float | None
-) -> Measured:
-    against, what = reference
-    ratio = value / against
-    return Measured(name, value, unit, against, ratio, goal, None if goal is None else ratio <= goal, what)
-
-
-def _absolute(name: str, value: float, unit: str, goal: float, what: str) -> Measured:
-    return Measured(name, value, unit, None, None, goal, value <= goal, what)
 
 
 def _median_ms(work: Callable[[], object], *, repeat: int) -> float:
@@ -88,15 +61,15 @@ def mask(cover: float, name: str) -> Measured:
     )
     ms = _median_ms(partial(painter.paint, request), repeat=50)
     if not black:
-        return _absolute(name, ms, "ms", 0.05, "absolute: nothing to paint")
+        return absolute(name, ms, "ms", 0.05, "absolute: nothing to paint")
     target = np.empty(black, np.uint8)
     memset_ms = _median_ms(partial(target.fill, 16), repeat=50)
-    return _against(name, ms, "ms", (memset_ms, f"memset of {black} bytes"), 9.0)
+    return against(name, ms, "ms", (memset_ms, f"memset of {black} bytes"), 9.0)
 
 
 def raster(name: str) -> Measured:
     """From six polygons to the pixels of every plane at 1080p."""
-    return _absolute(
+    return absolute(
         name, _median_ms(partial(_raster, 0.3), repeat=3), "ms", 50.0, "absolute, 1080p, 30 % cover"
     )
 
@@ -117,7 +90,7 @@ def seal_write(name: str) -> Measured:
         raw.append(_cpu_ms(encrypt))
     share = median(ours) / (SECONDS * 1e3)
     what = f"{fastest_aead()} alone, {median(raw) / (SECONDS * 1e3):.5f} of a core"
-    return _against(name, share, "of a core", (median(raw) / (SECONDS * 1e3), what), None)
+    return against(name, share, "of a core", (median(raw) / (SECONDS * 1e3), what), None)
 
 
 def ring_amplification(name: str) -> Measured:
@@ -127,7 +100,7 @@ def ring_amplification(name: str) -> Measured:
         _write_minute(ring, sealer, fragment)
         size = ring.size
     what = "bytes of video; sizes of files, not of blocks"
-    return _against(name, size / 1e6, "MB", (SECONDS * len(fragment) / 1e6, what), 1.10)
+    return against(name, size / 1e6, "MB", (SECONDS * len(fragment) / 1e6, what), 1.10)
 
 
 def ring_recovery(name: str) -> Measured:
@@ -140,7 +113,7 @@ def ring_recovery(name: str) -> Measured:
             (folder / "ring" / f"{n:05d}_{first.name}").write_bytes(data)
         reopen = partial(reopened_ring, folder)
         seconds = median(_timed_ms(reopen) for _ in range(RUNS)) / 1e3
-    return _absolute(name, seconds, "s", 5.0, f"absolute, {SEGMENTS} segments, warm")
+    return absolute(name, seconds, "s", 5.0, f"absolute, {SEGMENTS} segments, warm")
 
 
 def analysis(name: str) -> Measured:
@@ -151,7 +124,7 @@ def analysis(name: str) -> Measured:
     for n in range(RUNS * len(frames)):
         luma = frames[n % len(frames)].luma.copy()
         times.append(_cpu_ms(partial(events.observe, luma, n / FRAME_RATE)))
-    return _absolute(name, median(times), "ms", 3.0, "absolute, 320x180, motion only")
+    return absolute(name, median(times), "ms", 3.0, "absolute, 320x180, motion only")
 
 
 def pipeline(name: str) -> Measured:
@@ -159,7 +132,7 @@ def pipeline(name: str) -> Measured:
     frames = _street_frames(FULL_HD, count=45)
     ratios = [_pipeline_once(frames) for _ in range(RUNS)]
     whole, alone = median(w for w, _ in ratios), median(a for _, a in ratios)
-    return _against(name, whole, "ms a frame", (alone, "libx264 ultrafast zerolatency 4 Mbit/s alone"), 1.8)
+    return against(name, whole, "ms a frame", (alone, "libx264 ultrafast zerolatency 4 Mbit/s alone"), 1.8)
 
 
 def _pipeline_once(frames: list[Picture]) -> tuple[float, float]:

@@ -9,7 +9,8 @@ import typer
 from node.bus import UserPeers
 from node.clock import parse_rfc3339
 from node.config import UsersSection, read_config
-from node.errors import Refused
+from node.errors import Refused, one_line
+from node.recorder.audit_log import CHECKPOINT_NAME, FILE_NAME, check_audit, lines, read_checkpoint
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
 from node.sealing.keys import read_verifying_key
@@ -17,8 +18,11 @@ from node.sealing.keys import read_verifying_key
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    check = typer.Typer(help="Check a ring, or a configuration.", no_args_is_help=True)
+    check = typer.Typer(help="Check a ring, an audit log, or a configuration.", no_args_is_help=True)
     check.command("ring", epilog="Example: stolpe check ring demo/ring")(ring_command)
+    check.command("audit", epilog="Example: stolpe check audit /var/lib/stolpe/audit --node node.pub.json")(
+        audit_command
+    )
     check.command("config", epilog="Example: stolpe check config /etc/stolpe/node.toml")(config_command)
     app.add_typer(check, name="check")
 
@@ -51,6 +55,33 @@ def ring_command(
     typer.echo(f"{folder}: {len(segment_paths(folder))} segments, every invariant holds{without}")
 
 
+def audit_command(
+    log: Annotated[Path, typer.Argument(help="an audit log, or the directory that it is in")],
+    node: Annotated[Path | None, typer.Option(help="the node's public key: who must have signed")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="a checkpoint that left the node, if not the one beside the log")
+    ] = None,
+) -> None:
+    """Check every entry of an audit log, and the log against its signed checkpoint; the first bad entry is named."""
+    path = log / FILE_NAME if log.is_dir() else log
+    if not path.is_file():
+        raise Refused(f"{path}: there is no such audit log")
+    beside = path.with_name(CHECKPOINT_NAME)
+    said_path = checkpoint or (beside if beside.exists() else None)
+    said = read_checkpoint(said_path) if said_path else None
+    verifying = read_verifying_key(node) if node else None
+    if _tell(check_audit(path, said=said, node=verifying)):
+        raise Refused(f"{path}: it cannot be believed from there on")
+    if verifying is not None and said is None:
+        raise Refused(
+            f"{path}: there is no checkpoint beside it, and nothing else is signed: give --checkpoint"
+        )
+    left_out = "" if said and verifying else f" ({'A4' if said else 'A4, A5'} not checked)"
+    with path.open("rb") as file:
+        count = sum(1 for _ in lines(file))
+    typer.echo(f"{path}: {count} entries, every invariant holds{left_out}")
+
+
 def config_command(
     path: Annotated[Path, typer.Argument(help="the configuration")] = Path("/etc/stolpe/node.toml"),
 ) -> None:
@@ -58,9 +89,8 @@ def config_command(
     config = read_config(path)
     for line in _about_users(config.users):
         typer.echo(line)
-    typer.echo(
-        f"{path}: node {config.node.id}, broker {config.broker.host}:{config.broker.port}: as it must be"
-    )
+    broker = f"{config.broker.host}:{config.broker.port}"
+    typer.echo(one_line(f"{path}: node {config.node.id}, broker {broker}: as it must be"))
 
 
 def _about_users(users: UsersSection) -> Iterable[str]:
@@ -80,6 +110,6 @@ def _beside(ring: Path, name: str) -> Path | None:
 def _tell(violations: Iterable[Violation]) -> int:
     count = 0
     for violation in violations:
-        typer.echo(f"{violation.number} {violation.where}: {violation.what}")
+        typer.echo(one_line(f"{violation.number} {violation.where}: {violation.what}"))
         count += 1
     return count

@@ -1,44 +1,55 @@
-"""`stolpe` itself: gathers the commands, and turns every refusal into one line on stderr."""
+"""`stolpe` itself: loads the command that is asked for, and turns every refusal into one line on stderr."""
 
 import errno
 import signal
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from types import FrameType
-from typing import Protocol
+from typing import Final, Protocol
 
-import av.logging
-import cv2
 import typer
 
-from node.cli import bench, check, replay
-from node.errors import Refused
+from node.errors import Refused, one_line
 
-COMMANDS = "stolpe.commands"
+COMMANDS: Final = "stolpe.commands"
+"""The entry points by which packages above the node join: an entry point's name is its command's."""
+
+OWN: Final = tuple(
+    EntryPoint(name, f"node.cli.{module}:register", COMMANDS)
+    for name, module in {
+        "camera": "daemons",
+        "recorder": "daemons",
+        "uplink": "daemons",
+        "replay": "replay",
+        "check": "check",
+        "bench": "bench",
+    }.items()
+)
 
 
 class Register(Protocol):
-    """What packages above the node offer: it adds their commands to the program."""
+    """What a command's module offers: it adds its commands to the program."""
 
     def __call__(self, app: typer.Typer) -> None:
         """Add commands to `app`."""
         ...
 
 
-def program() -> typer.Typer:
-    """All commands: the node's own, and those of the packages that announced theirs as entry points."""
+def program(asked: str | None = None) -> typer.Typer:
+    """The program with the command `asked` alone, or with all of them where there is none of that name.
+
+    A daemon lives on a small machine for months: it does not carry the libraries of other commands.
+    """
     app = typer.Typer(
         name="stolpe",
-        help="Camera nodes that film only what a signed decision allows.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    replay.register(app)
-    check.register(app)
-    bench.register(app)
-    for point in sorted(entry_points(group=COMMANDS), key=lambda point: point.name):
+    app.callback()(_stolpe)
+    for point in _of(asked):
         register: Register = point.load()
         register(app)
     return app
@@ -46,15 +57,33 @@ def program() -> typer.Typer:
 
 def main() -> None:
     """Run the program: exit 0, 1 with one line on stderr if something was refused or failed, 2 for wrong usage."""
-    av.logging.set_level(av.logging.PANIC)  # what FFmpeg has to say is said in our own one line
-    cv2.setNumThreads(1)
     signal.signal(signal.SIGTERM, _stop)  # so that what was half made is cleaned up
+    exit_with_a_reason(program(*sys.argv[1:2]))
+
+
+def exit_with_a_reason(run: Callable[[], object]) -> None:
+    """Run a program; what it refuses, or cannot do on this machine, is one line on stderr and exit 1."""
     try:
-        program()()
+        run()
     except Refused as refusal:
         sys.exit(f"stolpe: {refusal}")
     except OSError as error:
-        sys.exit(f"stolpe: {_sentence(error)}")
+        sys.exit(f"stolpe: {one_line(_sentence(error))}")
+
+
+def _stolpe() -> None:
+    """Camera nodes that film only what a signed decision allows."""
+
+
+def _of(asked: str | None) -> tuple[EntryPoint, ...]:
+    """Where that command is registered; every place, once, if it is not known or none is asked for."""
+    own = [point for point in OWN if point.name == asked]
+    if own:
+        return tuple(own)
+    joined = sorted(entry_points(group=COMMANDS), key=lambda point: point.name)
+    named = [point for point in joined if point.name == asked]
+    every = {point.value: point for point in (*OWN, *joined)}
+    return tuple(named or every.values())
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

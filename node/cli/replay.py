@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+import cv2
 import typer
 
-from node.cli.replay_inputs import GivenDocuments, parse_polygon
+from node.cli.replay_inputs import GivenDocuments
 from node.cli.replay_progress import ReplayProgress
 from node.cli.replay_run import ReplayRun, ReplaySettings
 from node.cli.staging import staged
 from node.clock import NS, SystemClock, parse_rfc3339, rfc3339
 from node.errors import Refused
+from node.masks.polygon import parse_polygon
 
 OUTPUTS = ("ring", "keys", "documents", "epochs.slot", "events.jsonl", "scores.csv", "summary.json")
 MARKER = "summary.json"
@@ -70,6 +72,7 @@ def replay_command(
         raise typer.BadParameter(f"--synthetic is up to {MAX_SYNTHETIC_S} seconds")
     if bitrate is not None and not MIN_KBIT <= bitrate <= MAX_KBIT:
         raise typer.BadParameter(f"--bitrate is {MIN_KBIT} to {MAX_KBIT} kbit/s")
+    cv2.setNumThreads(1)  # as on the node
     settings = ReplaySettings(
         videos=tuple(videos or ()),
         synthetic_seconds=synthetic,

@@ -14,7 +14,6 @@ from node.mandate.signatures import parse
 from node.mandate.store import DocumentStore, read_document
 from node.mandate.trust import Believed
 from node.masks.geometry import Geometry, sensor_to_stream
-from node.masks.polygon import simple_polygon
 from node.masks.raster import touched
 from node.sealing.keys import PrivateKeys, new_keys, read_private_keys, write_key_files
 
@@ -38,18 +37,6 @@ class Authority:
     mandate: Believed[Mandate]
     masks: Believed[MaskSet] | None
     node_keys: PrivateKeys
-
-
-def parse_polygon(text: str) -> Fractions:
-    """`"x,y x,y x,y"` in fractions of the picture, or `Refused`."""
-    try:
-        corners = [tuple(float(number) for number in corner.split(",")) for corner in text.split()]
-    except ValueError as error:
-        raise Refused(f'--mask {text!r}: write it like "0.1,0.1 0.4,0.1 0.4,0.3"') from error
-    if any(len(corner) != 2 for corner in corners):  # noqa: PLR2004 — x and y
-        raise Refused(f'--mask {text!r}: every corner is x,y, like "0.1,0.1 0.4,0.1 0.4,0.3"')
-    simple_polygon(corners, name=f"--mask {text!r}")
-    return tuple((corner[0], corner[1]) for corner in corners)
 
 
 def example_authority(

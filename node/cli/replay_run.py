@@ -8,6 +8,7 @@ from math import ceil
 from pathlib import Path
 from typing import Protocol
 
+from node.analysis.events import Event
 from node.camera.analyser import MotionAnalyser
 from node.camera.encoder import X264Encoder
 from node.camera.gate import Gate
@@ -154,15 +155,19 @@ class ReplayRun:
             gate=Gate(mandate=authority.mandate, masks=authority.masks),
             painter=Painter(self._raster),
             new_encoder=self._new_encoder if self._settings.record else None,
-            sealer=SegmentSealer(under=under, send=self._sent),
+            footage=SegmentSealer(under=under, send=self._sent),
             analyser=MotionAnalyser(
                 size=geometry.lores,
                 blind=self._raster.lores.luma,
                 on_scores=lambda scores: self._log.frame(self._source.position, scores),
-                on_event=lambda event: self._progress.event(self._log.event(event)),
+                on_event=self._ended,
             ),
             stages=self._stages,
         )
+
+    def _ended(self, event: Event) -> None:
+        if event.ended:
+            self._progress.event(self._log.event(event))
 
     def _new_encoder(self) -> X264Encoder:
         return X264Encoder(

@@ -6,39 +6,34 @@ whole record and says where and why it had to stop.
 """
 
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import sha256
 from typing import Annotated, Literal
 
-import google_crc32c
 import msgspec
 from msgspec import Meta
 
 from node.clock import TimeTrust
 from node.errors import CannotOpen, Damaged
+from node.formats.framing import END_BYTES, TRAILER_MAGIC, Span, find_records
+from node.names import Digest, Ulid
 from node.sealing.aead import Aead, AeadName, derive
 from node.sealing.recipients import MAX_SUBSETS, Subset
 
 MAGIC = b"STLPSEG1"
-TRAILER_MAGIC = b"STLPTRL1"
 MAX_HEADER_BYTES = 64 * 1024
 MAX_WRAPS_BYTES = 256 * 1024
-MAX_RECORD_BYTES = 32 * 1024 * 1024
-MIN_RECORD_BYTES = 9 + 16  # type, time and an empty payload, with the AEAD's tag
+MOST_LOST_RECORDS = 64  # how many are thought to be lost in one place at most: a minute's
 
 SIGNATURE_BYTES = 64
 TRAILER_BYTES = len(TRAILER_MAGIC) + 1 + SIGNATURE_BYTES
-END_BYTES = 4
 
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
-_FRAME = struct.Struct(">II")
 _RECORD = struct.Struct(">BQ")
-
-Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
-Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class RecordType(IntEnum):
@@ -86,7 +81,7 @@ class Record:
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of a gap record: nothing was recorded from the record's time until then, and why."""
 
-    until_ns: int
+    until_ns: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
     reason: str
 
 
@@ -149,17 +144,6 @@ def start_of_file(header: bytes, sealed_wraps: bytes) -> bytes:
     return b"".join((MAGIC, _U32.pack(len(header)), header, _U32.pack(len(sealed_wraps)), sealed_wraps))
 
 
-def frame(ciphertext: bytes) -> bytes:
-    """A record as it stands in the file: length, CRC32C over length and ciphertext, ciphertext."""
-    length = _U32.pack(len(ciphertext))
-    return length + _U32.pack(_crc32c(length, ciphertext)) + ciphertext
-
-
-def end_of_records() -> bytes:
-    """Length 0: nothing was written after this."""
-    return _U32.pack(0)
-
-
 def start_of_trailer(state: TrailerState) -> bytes:
     """The trailer without its signature, which is over all bytes before it (`trailer_message`)."""
     return TRAILER_MAGIC + bytes([state])
@@ -168,15 +152,6 @@ def start_of_trailer(state: TrailerState) -> bytes:
 def trailer_message(digest: bytes) -> bytes:
     """What the trailer's signature signs, `digest` being SHA-256 of all bytes before the signature."""
     return b"stolpe segment trailer v1\x00" + digest
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a record's ciphertext stands. `index` counts all records of the file, damaged ones too."""
-
-    index: int
-    start: int
-    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +207,17 @@ def read(data: bytes | memoryview) -> Segment:
     """Take a file apart. `Damaged` if its start cannot be read; what is wrong behind it is told in `damage`."""
     header, header_bytes, wraps, position = read_start(data)
     view = memoryview(data)
-    records, position, damage = _spans(view, position)
-    trailer, trouble = _trailer(view, position)
+    found = find_records(view, position)
+    trailer, trouble = _trailer(view, found.end)
     return Segment(
         header=header,
         header_bytes=header_bytes,
         epoch=epoch_of(wraps),
         sealed_wraps=wraps,
-        records=tuple(records),
-        end_of_records=position,
+        records=found.spans,
+        end_of_records=found.end,
         trailer=trailer,
-        damage=(*damage, *trouble),
+        damage=(*found.damage, *trouble),
     )
 
 
@@ -262,9 +237,10 @@ def open_wraps(segment: Segment, epoch_key: bytes) -> tuple[bytes, ...]:
 
 
 class RecordOpener:
-    """Opens one segment's records, in any order."""
+    """Opens one segment's records: one at its place, or each in turn."""
 
     def __init__(self, segment: Segment, data: bytes | memoryview, key: bytes) -> None:
+        self._spans = segment.records
         self._aead = Aead(segment.header.aead, key)
         self._header_digest = sha256(segment.header_bytes).digest()
         self._view = memoryview(data)
@@ -277,6 +253,36 @@ class RecordOpener:
         if kind not in RecordType.__members__.values():
             raise CannotOpen(f"record {span.index} is of the unknown type {kind}")
         return Record(RecordType(kind), utc_ns, plaintext[_RECORD.size :])
+
+    def each(self) -> Iterator[tuple[Span, Record | None]]:
+        """Every record with its true index; None for one that is not what was sealed there.
+
+        The first that opens behind a place where records were lost tells how many.
+        """
+        lost = skips = 0
+        for span in self._spans:
+            least = replace(span, index=span.index + lost)
+            opened = self._first_of(least, MOST_LOST_RECORDS if span.skips > skips else 0)
+            if opened is not None:
+                lost += opened[0].index - least.index
+                skips = span.skips
+            yield opened or (least, None)
+
+    def _first_of(self, span: Span, more: int) -> tuple[Span, Record] | None:
+        """The record at its index, or at one of as many `more` behind it."""
+        for index in range(span.index, span.index + more + 1):
+            there = replace(span, index=index)
+            with suppress(CannotOpen):
+                return there, self.open(there)
+        return None
+
+
+def gap_of(record: Record) -> Gap:
+    """What a gap record tells."""
+    try:
+        return msgspec.json.decode(record.payload, type=Gap)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged("not a gap record") from error
 
 
 def end_count(record: Record) -> int:
@@ -303,52 +309,6 @@ def _block(view: memoryview, position: int, limit: int, name: str) -> tuple[byte
     return bytes(view[position : position + length]), position + length
 
 
-def _spans(view: memoryview, position: int) -> tuple[list[Span], int, list[str]]:
-    """All sound records, where they end, and what was wrong. A record that is damaged inside is stepped over."""
-    spans: list[Span] = []
-    damage: list[str] = []
-    index = 0
-    while position + _U32.size <= len(view):
-        (length,) = _U32.unpack_from(view, position)
-        if length == 0:
-            return spans, position, damage
-        start = position + _FRAME.size
-        if not MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES or start + length > len(view):
-            damage.append(f"cut after record {index - 1}: what follows is not a whole record")
-            return spans, position, damage
-        if _is_sound(view, position, start, length):
-            spans.append(Span(index, start, length))
-        elif _record_or_end_at(view, start + length):
-            damage.append(f"record {index} is damaged")
-        else:
-            damage.append(f"cut after record {index - 1}: the next is torn")
-            return spans, position, damage
-        index, position = index + 1, start + length
-    damage.append(f"cut after record {index - 1}: the file ends there")
-    return spans, position, damage
-
-
-def _is_sound(view: memoryview, position: int, start: int, length: int) -> bool:
-    _, crc = _FRAME.unpack_from(view, position)
-    return _crc32c(view[position : position + _U32.size], view[start : start + length]) == int(crc)
-
-
-def _record_or_end_at(view: memoryview, position: int) -> bool:
-    """Whether a sound record, or the end of records with a trailer, follows, damaged records between or not."""
-    while position + _U32.size <= len(view):
-        (length,) = _U32.unpack_from(view, position)
-        if length == 0:
-            after = position + END_BYTES
-            return bytes(view[after : after + len(TRAILER_MAGIC)]) == TRAILER_MAGIC
-        start = position + _FRAME.size
-        if not MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES or start + length > len(view):
-            return False
-        if _is_sound(view, position, start, length):
-            return True
-        position = start + length
-    return False
-
-
 def _trailer(view: memoryview, position: int) -> tuple[Trailer | None, list[str]]:
     start = position + END_BYTES
     if len(view) < start + TRAILER_BYTES or bytes(view[start : start + len(TRAILER_MAGIC)]) != TRAILER_MAGIC:
@@ -361,10 +321,6 @@ def _trailer(view: memoryview, position: int) -> tuple[Trailer | None, list[str]
     trailer = Trailer(TrailerState(state), signature, sha256(view[:signature_at]).digest())
     extra = len(view) - signature_at - SIGNATURE_BYTES
     return trailer, [f"{extra} bytes too many behind the trailer"] if extra else []
-
-
-def _crc32c(length: bytes | memoryview, ciphertext: bytes | memoryview) -> int:
-    return int(google_crc32c.extend(google_crc32c.value(bytes(length)), bytes(ciphertext)))
 
 
 def _record_binding(header_digest: bytes, index: int) -> bytes:

@@ -44,12 +44,15 @@ class SlotHeader:
     uptime_ns: int = 0
     floors: Floors = Floors()
 
-    def next(self, *, time_floor_ns: int | None = None, floors: Floors | None = None) -> "SlotHeader":
+    def next(
+        self, *, time_floor_ns: int | None = None, uptime_ns: int | None = None, floors: Floors | None = None
+    ) -> "SlotHeader":
         """The following generation, with what changed."""
         return replace(
             self,
             generation=self.generation + 1,
             time_floor_ns=self.time_floor_ns if time_floor_ns is None else time_floor_ns,
+            uptime_ns=self.uptime_ns if uptime_ns is None else uptime_ns,
             floors=self.floors if floors is None else floors,
         )
 

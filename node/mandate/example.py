@@ -5,10 +5,10 @@ A demo root is refused by a node's production configuration, so nothing signed h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from node.clock import NS
+from node.clock import NS, utc_moment
 from node.mandate import documents as doc
 from node.mandate.hours import DAYS, Site, Window
 from node.mandate.ids import new_ulid
@@ -49,7 +49,7 @@ def make_documents(
     keys: dict[str, PrivateKeys], *, start_ns: int, geometry: Geometry, polygons: Sequence[doc.Fractions]
 ) -> ExampleDocuments:
     """A mandate for all hours from the day before `start_ns` for a year, and a first mask set of `polygons`."""
-    start = datetime.fromtimestamp(start_ns // NS, UTC)
+    start = utc_moment(start_ns // NS * NS)
     controller = keys["controller-1"]
     root = doc.Root(
         version=1,

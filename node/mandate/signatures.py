@@ -17,7 +17,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OKPKey
 
 from node.errors import Refused
-from node.sealing.keys import OkpJwk, SigningKey
+from node.names import Name
+from node.sealing.keys import Jwk, SigningKey, verifying_key
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 MAX_SIGNATURES = 16
@@ -26,7 +27,7 @@ _ALGORITHM = "Ed25519"
 
 class _Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alg: Literal["Ed25519"]
-    kid: str
+    kid: Name
 
 
 class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,14 +70,14 @@ def parse(data: bytes) -> SignedDocument:
     return SignedDocument(payload=_canonical_b64(envelope.payload), claimed=claimed, raw=data)
 
 
-def verified_signers(document: SignedDocument, keys: Mapping[str, OkpJwk]) -> frozenset[str]:
+def verified_signers(document: SignedDocument, keys: Mapping[str, Jwk]) -> frozenset[str]:
     """The ids of all who signed, every signature being good and by one of `keys`; else `Refused`."""
     for person in document.claimed:
         if person not in keys:
             raise Refused(f"signed by {person!r}, who has no say in this document")
 
     def key_of(member: GuestProtocol) -> OKPKey:
-        return _public(keys[str(member.headers()["kid"])])
+        return OKPKey.import_key(verifying_key(keys[str(member.headers()["kid"])]))
 
     try:
         jws.deserialize_json(msgspec.json.decode(document.raw), key_of, algorithms=[_ALGORITHM])
@@ -105,10 +106,6 @@ def _serialize(payload: bytes, existing: tuple[_Signature, ...], key: SigningKey
     envelope = msgspec.convert(made, _Jws)
     everything = msgspec.structs.replace(envelope, signatures=(*existing, *envelope.signatures))
     return msgspec.json.format(msgspec.json.encode(everything), indent=1) + b"\n"
-
-
-def _public(key: OkpJwk) -> OKPKey:
-    return OKPKey.import_key({"kty": "OKP", "crv": key.crv, "x": key.x})
 
 
 def _claimed_signer(signature: _Signature) -> str:

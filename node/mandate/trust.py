@@ -23,7 +23,7 @@ from node.mandate.documents import (
 from node.mandate.signatures import SignedDocument, parse, verified_signers
 from node.masks.coverage import View, compare
 from node.masks.geometry import Geometry
-from node.sealing.keys import OkpJwk
+from node.sealing.keys import Jwk, verifying_key
 
 T = TypeVar("T", Root, Mandate, MaskSet, Grant, ReleaseOrder)
 
@@ -53,7 +53,7 @@ def next_root(data: bytes, *, current: Root) -> Believed[Root]:
         raise Refused(f"root: version {root.version} cannot follow version {current.version}")
     keys = {c.id: c.sig for c in current.controllers}
     for controller in root.controllers:
-        if keys.setdefault(controller.id, controller.sig).x != controller.sig.x:
+        if verifying_key(keys.setdefault(controller.id, controller.sig)) != verifying_key(controller.sig):
             raise Refused(f"root: {controller.id} had another key: give a new key a new id")
     signers = verified_signers(signed, keys)
     for which in (current, root):
@@ -146,7 +146,7 @@ def _signed_by_controllers(signed: SignedDocument, root: Root) -> frozenset[str]
     return signers
 
 
-def _signature_keys(under: Mandate, *roles: Role) -> Mapping[str, OkpJwk]:
+def _signature_keys(under: Mandate, *roles: Role) -> Mapping[str, Jwk]:
     return {p.id: p.sig for role in roles for p in under.with_role(role).values()}
 
 

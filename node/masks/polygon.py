@@ -38,6 +38,18 @@ def simple_polygon(vertices: Sequence[Sequence[float]], *, name: str) -> Points:
     return points
 
 
+def parse_polygon(text: str, *, name: str = "--mask") -> tuple[tuple[float, float], ...]:
+    """`"x,y x,y x,y"` in fractions, as a person writes it on a command line; or `Refused` naming `name`."""
+    try:
+        corners = [tuple(float(number) for number in corner.split(",")) for corner in text.split()]
+    except ValueError as error:
+        raise Refused(f'{name} {text!r}: write it like "0.1,0.1 0.4,0.1 0.4,0.3"') from error
+    if any(len(corner) != 2 for corner in corners):  # noqa: PLR2004 — x and y
+        raise Refused(f'{name} {text!r}: every corner is x,y, like "0.1,0.1 0.4,0.1 0.4,0.3"')
+    simple_polygon(corners, name=f"{name} {text!r}")
+    return tuple((corner[0], corner[1]) for corner in corners)
+
+
 def _touches_itself(grid: Grid) -> bool:
     count = len(grid)
     start, end = grid, np.roll(grid, -1, axis=0)

@@ -8,8 +8,8 @@ scaled-down picture mixes all that a pixel overlaps, chroma included. Nothing is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,13 +64,10 @@ def touched(outlines: Sequence[Points], size: Size, *, margin_px: int = 0) -> Ma
     spans = [
         part for outline in outlines for part in (_edges(outline + margin_px), _inside(outline + margin_px))
     ]
-    mask = _fill(np.concatenate(spans), canvas) if spans else np.zeros(canvas[::-1], np.uint8)
-    if margin_px:
-        side = 2 * margin_px + 1
-        mask = cv2.dilate(
-            mask, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
-        )
-    return mask[margin_px : margin_px + height, margin_px : margin_px + width].astype(np.bool_)
+    mask = _fill(np.concatenate(spans), canvas) if spans else np.zeros(canvas[::-1], np.bool_)
+    for axis in (0, 1):
+        mask = _reaching(mask, 2 * margin_px, axis=axis)
+    return mask[:height, :width]
 
 
 def blocks(luma: Mask) -> Mask:
@@ -83,11 +80,31 @@ def blocks(luma: Mask) -> Mask:
 
 def overlapping(mask: Mask, size: Size) -> Mask:
     """The same field of view in another resolution: pixels that overlap a set pixel of `mask`."""
-    sums = cv2.integral(mask.astype(np.uint8))
     (width, height), (old_height, old_width) = size, mask.shape
-    left, right = _overlap(width, old_width)
-    top, bottom = (part[:, None] for part in _overlap(height, old_height))
-    return np.asarray(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left] > 0)
+    rows = _any_of(mask, *_overlap(height, old_height))
+    columns = np.ascontiguousarray(rows.T)
+    return np.ascontiguousarray(_any_of(columns, *_overlap(width, old_width)).T)
+
+
+def _any_of(mask: Mask, first: NDArray[np.intp], past: NDArray[np.intp]) -> Mask:
+    """For each range of rows: where any of them is set. `past` is one past its last row; no range is empty."""
+    ranges = np.stack((first, past), axis=1).ravel()
+    padded = np.concatenate((mask, np.zeros((1, mask.shape[1]), np.bool_)))  # so that the last `past` exists
+    return np.asarray(np.logical_or.reduceat(padded, ranges, axis=0)[::2])
+
+
+def _reaching(mask: Mask, cells: int, *, axis: Literal[0, 1]) -> Mask:
+    """Where a cell or one of the `cells` after it along the axis is set. Each turn doubles how far it looks."""
+    reached, seen = mask, 0
+    while seen < cells:
+        step = min(seen + 1, cells - seen)
+        further = reached.copy()
+        if axis == 0:
+            further[:-step] |= reached[step:]
+        else:
+            further[:, :-step] |= reached[:, step:]
+        reached, seen = further, seen + step
+    return reached
 
 
 def _overlap(new: int, old: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -127,8 +144,8 @@ def _inside(outline: Points) -> NDArray[np.int64]:
     return np.stack((rows[row[::2]], np.ceil(x[::2] - 0.5), np.floor(x[1::2] - 0.5)), axis=1).astype(np.int64)
 
 
-def _fill(spans: NDArray[np.int64], size: Size) -> NDArray[np.uint8]:
-    """1 in every pixel of the spans that lies in the picture, else 0."""
+def _fill(spans: NDArray[np.int64], size: Size) -> Mask:
+    """Every pixel of the spans that lies in the picture."""
     width, height = size
     row, first, last = spans.T
     first, last = np.maximum(first, 0), np.minimum(last, width - 1)
@@ -136,4 +153,4 @@ def _fill(spans: NDArray[np.int64], size: Size) -> NDArray[np.uint8]:
     steps = np.zeros((height, width + 1), np.int16)  # fewer spans a row than polygons have corners
     np.add.at(steps, (row[kept], first[kept]), 1)
     np.add.at(steps, (row[kept], last[kept] + 1), -1)
-    return (np.cumsum(steps[:, :width], axis=1, dtype=np.int16) > 0).astype(np.uint8)
+    return np.asarray(np.cumsum(steps[:, :width], axis=1, dtype=np.int16) > 0)

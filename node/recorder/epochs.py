@@ -3,6 +3,7 @@
 Owns the key slot, a file or a small EEPROM behind a path. Nothing here knows what the keys protect.
 """
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,14 @@ from node.sealing.aead import new_key
 
 MIN_EPOCH_NS = 10 * 60 * NS
 SPARE_SLOTS = 4
+
+
+class SlotFailed(OSError):  # noqa: N818 — the slot's trouble, told apart from the disk's
+    """The key slot does not take or keep what is written to it."""
+
+
+class SlotFull(Refused):
+    """No epoch key can be made before one is destroyed."""
 
 
 class EpochKeys:
@@ -63,6 +72,11 @@ class EpochKeys:
         """The epochs whose keys are there."""
         return frozenset(entry.epoch for entry in self._slots.values())
 
+    @property
+    def full(self) -> bool:
+        """Whether no epoch can begin before another one's key is destroyed."""
+        return self._free() is None
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._file)
@@ -97,9 +111,9 @@ class EpochKeys:
         return tuple(destroyed)
 
     def _new_epoch(self, start_ns: int, prefix: bytes, retention_ns: int) -> tuple[int, bytes]:
-        free = next((i for i in range(slot.slot_count(self._size)) if i not in self._slots), None)
+        free = self._free()
         if free is None:
-            raise Refused(
+            raise SlotFull(
                 f"{self._path}: the key slot is full: no epoch key can be made before one is destroyed"
             )
         number = max(self._header.floors.epoch, *self.live, 0) + 1
@@ -112,8 +126,17 @@ class EpochKeys:
         self._slots[free] = entry
         return entry.epoch, entry.key
 
+    def _free(self) -> int | None:
+        return next((i for i in range(slot.slot_count(self._size)) if i not in self._slots), None)
+
     def _write(self, offset: int, data: bytes) -> None:
-        os.pwrite(self._file, data, offset)
-        os.fsync(self._file)
-        if os.pread(self._file, len(data), offset) != data:
-            raise OSError(f"{self._path}: what was written at {offset} is not what is read back")
+        try:
+            os.pwrite(self._file, data, offset)
+            os.fsync(self._file)
+            found = os.pread(self._file, len(data), offset)
+        except OSError as error:
+            raise SlotFailed(error.errno, error.strerror, str(self._path)) from error
+        if found != data:
+            raise SlotFailed(
+                errno.EIO, f"what was written at {offset} is not what is read back", str(self._path)
+            )

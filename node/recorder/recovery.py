@@ -10,11 +10,15 @@ from pathlib import Path
 
 from node.clock import rfc3339
 from node.errors import Damaged
+from node.formats import framing, slot
 from node.formats import segment as fmt
-from node.formats import slot
 from node.formats.segment import TrailerState
+from node.messages import StoredSegment
 from node.recorder.ring import file_name, segment_paths
+from node.recorder.segment_file import NEW
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
+
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +39,67 @@ class Violation:
 
 
 def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
-    """Finish every segment without a trailer: cut it behind its last whole record and sign what is there."""
+    """Finish every segment without a trailer, and take away what never became one."""
+    for path in directory.glob(f"*{NEW}"):
+        path.unlink()
+    unfinished = [path for path in segment_paths(directory) if not _is_finished(path)]
+    return tuple(finish(path, signing) for path in unfinished)
+
+
+def finish(path: Path, signing: SigningKey) -> Recovered:
+    """Cut a segment behind its last whole record and sign what is there; one that is finished is left alone."""
+    _read_through(path)
+    try:
+        with mapped(path) as data:
+            segment = fmt.read(data)
+            finished = fmt.ends_in_trailer(data)
+    except Damaged:
+        return Recovered(path, None)
+    if not finished:
+        _sign(path, segment.end_of_records, signing)
+    return Recovered(path, len(segment.records))
+
+
+def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
+    """The newest segments whose start can be read, the newest last, and how many of their first records are whole."""
     found = []
-    for path in segment_paths(directory):
+    for path in reversed(segment_paths(directory)[-most:]):
+        _read_through(path)
         try:
             with mapped(path) as data:
                 segment = fmt.read(data)
-                finished = fmt.ends_in_trailer(data)
         except Damaged:
-            found.append(Recovered(path, None))
             continue
-        if not finished:
-            _finish(path, segment.end_of_records, signing)
-            found.append(Recovered(path, len(segment.records)))
-    return tuple(found)
+        whole = next((n for n, span in enumerate(segment.records) if span.index != n), len(segment.records))
+        found.append(StoredSegment(segment.header.segment, whole))
+    return tuple(reversed(found))
 
 
-def _finish(path: Path, end: int, signing: SigningKey) -> None:
-    ending = fmt.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
+def _is_finished(path: Path) -> bool:
+    """Judged by the last bytes alone: a ring has many files, and at most a few that were cut."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - fmt.TRAILER_BYTES))
+        return fmt.ends_in_trailer(file.read(fmt.TRAILER_BYTES))
+
+
+def _read_through(path: Path) -> None:
+    """A page that cannot be read ends the process that has mapped it (SIGBUS); `read` says so as an `OSError`."""
+    with path.open("rb") as file:
+        while file.read(CHUNK_BYTES):
+            pass
+
+
+def _sign(path: Path, end: int, signing: SigningKey) -> None:
+    ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
+    digest = sha256()
     with path.open("r+b") as file:
-        digest = sha256(file.read(end) + ending).digest()
+        left = end
+        while left > 0 and (data := file.read(min(left, CHUNK_BYTES))):
+            digest.update(data)
+            left -= len(data)
+        digest.update(ending)
         file.seek(end)
-        file.write(ending + signing.sign(fmt.trailer_message(digest)))
+        file.write(ending + signing.sign(fmt.trailer_message(digest.digest())))
         file.truncate()
         file.flush()
         os.fsync(file.fileno())

@@ -3,21 +3,33 @@
 Takes what the camera sends, adds the epoch layer, writes, evicts. It cannot open what it keeps.
 """
 
+import errno
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from node.clock import NS, Clock, rfc3339
+from node.clock import NS, Clock, rfc3339, utc_ns
 from node.errors import Damaged, Refused
+from node.formats import framing
 from node.formats import segment as fmt
-from node.formats.segment import SegmentHeader
+from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.recorder.segment_file import SegmentFile
 from node.sealing.keys import SigningKey
 
 HOUR_NS = 3600 * NS
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+EVICTION_ROUNDS = 3  # where unlinking frees nothing, the ring is not given up for it
+TRIAL_NAME, TRIAL_BYTES = "trial", 4096
+FIRST_BYTES = 16 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,14 @@ class KeptSegment:
     path: Path
     size: int
     epoch: int | None
+
+    @property
+    def start_ns(self) -> int | None:
+        """When it begins, as its name says; None if the name says nothing."""
+        try:
+            return utc_ns(datetime.strptime(self.path.name.partition("_")[0], "%Y%m%dT%H%M%S.%f%z"))
+        except ValueError:
+            return None
 
 
 class Ring:
@@ -41,6 +61,7 @@ class Ring:
         clock: Clock,
         capacity_bytes: int,
         preallocate_bytes: int,
+        reserve_bytes: int = 0,
     ) -> None:
         self._directory = directory
         self._keys = keys
@@ -48,8 +69,13 @@ class Ring:
         self._clock = clock
         self._capacity_bytes = capacity_bytes
         self._preallocate_bytes = preallocate_bytes
+        self._reserve_bytes = reserve_bytes
         self._kept = [_kept(path) for path in segment_paths(directory)]
+        self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
+        self._swept: frozenset[int] | None = None
+        self.evicted = 0
+        """How many segments made room for others before their time."""
 
     @property
     def segments(self) -> tuple[KeptSegment, ...]:
@@ -57,33 +83,107 @@ class Ring:
         return tuple(self._kept)
 
     @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self._kept)
+
+    @property
+    def oldest(self) -> KeptSegment | None:
+        """The first of them."""
+        return self._kept[0] if self._kept else None
+
+    @property
     def size(self) -> int:
         """Bytes of all finished segments."""
-        return sum(kept.size for kept in self._kept)
+        return self._size
+
+    @property
+    def open_segment(self) -> str | None:
+        """The segment that is being written."""
+        return self._open[0] if self._open else None
+
+    @property
+    def open_records(self) -> int:
+        """How many records of it are on the disk."""
+        return self._open[2].records if self._open else 0
 
     def accept(self, message: SegmentMessage) -> None:
-        """Do what the camera says. When this returns, it is on the disk to stay."""
+        """Let expire what is due, then `write`."""
         self.expire()
+        self.write(message)
+
+    def write(self, message: SegmentMessage) -> None:
+        """Do what the camera says. When this returns, it is on the disk to stay; if it raises, nothing was done."""
         match message:
             case OpenSegment():
                 self._begin(message)
             case SealedRecord():
-                if not fmt.MIN_RECORD_BYTES <= len(message.ciphertext) <= fmt.MAX_RECORD_BYTES:
+                if not framing.MIN_RECORD_BYTES <= len(message.ciphertext) <= framing.MAX_RECORD_BYTES:
                     raise Refused(f"a record of {len(message.ciphertext)} bytes cannot be")
-                self._file_of(message.segment, message.index).append(message.ciphertext)
+                file = self._file_of(message.segment, message.index)
+                self._with_room(lambda: file.append(message.ciphertext))
             case CloseSegment():
-                self._finish(message)
+                self._file_of(message.segment, message.count)
+                self._finish(TrailerState.CLOSED)
+
+    def cut(self) -> Path | None:
+        """Finish the open segment as it is, for its camera will not: signed as recovered.
+
+        If the disk does not let it, the file stays without a trailer and its path is returned, for recovery to finish.
+        """
+        if self._open is None:
+            return None
+        _, epoch, file = self._open
+        try:
+            self._finish(TrailerState.RECOVERED)
+        except OSError:
+            file.abandon()
+            self._open = None
+            self._keep(KeptSegment(file.path, file.size, epoch))
+            return file.path
+        return None
 
     def expire(self) -> tuple[int, ...]:
         """Destroy the epoch keys whose time has come, then unlink what nobody can open any more."""
-        now_ns = max(
-            self._clock.now().utc_ns, self._keys.header.time_floor_ns
-        )  # a clock set back extends nothing
-        destroyed = self._keys.destroy_due(now_ns)
+        destroyed = self.destroy_due()
+        self.sweep()
+        return destroyed
+
+    def destroy_due(self) -> tuple[int, ...]:
+        """Destroy the epoch keys whose time has come, and say which; a clock that was set back extends nothing."""
+        return self._keys.destroy_due(max(self._clock.now().utc_ns, self._keys.header.time_floor_ns))
+
+    def sweep(self) -> None:
+        """Unlink the segments that nobody can open any more, if keys have gone since the last time."""
         live = self._keys.live
+        if live == self._swept:
+            return
         for kept in [k for k in self._kept if k.epoch is not None and k.epoch not in live]:
             self._unlink(kept)
-        return destroyed
+        self._swept = live
+
+    def make_room(self, need: int = 0) -> bool:
+        """Evict until the disk has the reserve and `need` bytes free; False if it has not, whatever was evicted."""
+        for _ in range(EVICTION_ROUNDS):
+            short = self._reserve_bytes + need - self._free()
+            if short <= 0:
+                return True
+            while short > 0 and self._kept:
+                short -= self._evict()
+        return self._free() >= self._reserve_bytes + need
+
+    def try_disk(self) -> None:
+        """Make room for a segment, and write and sync a little file; `OSError` says what the disk says."""
+        if not self.make_room(self._preallocate_bytes):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
+        trial = self._directory / TRIAL_NAME
+        try:
+            with trial.open("wb") as file:
+                file.write(bytes(TRIAL_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            trial.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the segment that is being written, if any; it stays without a trailer."""
@@ -99,8 +199,10 @@ class Ring:
             raise Refused("a segment's start is too long")
         if header.segment != message.segment:
             raise Refused("a segment's header names another segment")
-        while self._kept and self.size + self._preallocate_bytes > self._capacity_bytes:
-            self._unlink(self._kept[0])
+        while self._kept and self._size + self._preallocate_bytes > self._capacity_bytes:
+            self._evict()
+        if not self.make_room(self._preallocate_bytes):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
         epoch, key = self._keys.for_capture(
             header.start_ns,
             mandate=bytes.fromhex(header.mandate.removeprefix("sha256:")),
@@ -114,10 +216,9 @@ class Ring:
             epoch=epoch,
             epoch_key=key,
         )
-        file = SegmentFile(
-            self._directory / file_name(header),
-            start=fmt.start_of_file(message.header, wraps),
-            preallocate_bytes=self._preallocate_bytes,
+        path, start = self._directory / file_name(header), fmt.start_of_file(message.header, wraps)
+        file = self._with_room(
+            lambda: SegmentFile(path, start=start, preallocate_bytes=self._preallocate_bytes)
         )
         self._open = header.segment, epoch, file
 
@@ -129,16 +230,44 @@ class Ring:
             raise Refused(f"record {index} of {segment} came where record {file.records} was due")
         return file
 
-    def _finish(self, message: CloseSegment) -> None:
-        file = self._file_of(message.segment, message.count)
-        assert self._open is not None  # noqa: S101 — _file_of has looked
-        file.finish(self._signing)
-        self._kept.append(KeptSegment(file.path, file.size, self._open[1]))
+    def _finish(self, state: TrailerState) -> None:
+        assert self._open is not None  # noqa: S101 — the callers have looked
+        _, epoch, file = self._open
+        self._with_room(lambda: file.finish(self._signing, state))
         self._open = None
+        self._keep(KeptSegment(file.path, file.size, epoch))
+
+    def _with_room(self, write: Callable[[], T]) -> T:
+        """Write; while the disk is full, give the oldest segments for it, but no more than should suffice."""
+        given = 0
+        while True:
+            try:
+                return write()
+            except OSError as error:
+                if error.errno not in DISK_FULL or not self._kept or given > 2 * self._preallocate_bytes:
+                    raise
+                given += self._evict()
+
+    def _free(self) -> int:
+        found = os.statvfs(self._directory)
+        return found.f_bavail * found.f_frsize
+
+    def _keep(self, kept: KeptSegment) -> None:
+        self._kept.append(kept)
+        self._size += kept.size
+        self._swept = None  # its key may have gone while it was written
+
+    def _evict(self) -> int:
+        """Give up the oldest segment; its bytes."""
+        oldest = self._kept[0]
+        self._unlink(oldest)
+        self.evicted += 1
+        return oldest.size
 
     def _unlink(self, kept: KeptSegment) -> None:
-        kept.path.unlink()
+        kept.path.unlink(missing_ok=True)  # somebody may have taken it away by hand
         self._kept.remove(kept)
+        self._size -= kept.size
 
 
 def segment_paths(directory: Path) -> list[Path]:
@@ -160,10 +289,17 @@ def _header(data: bytes) -> SegmentHeader:
 
 
 def _kept(path: Path) -> KeptSegment:
+    """What the index needs of a file. Nearly every start is within the first bytes; the rest is read if it is not."""
     with path.open("rb") as file:
-        start = file.read(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES)
+        size, start = os.fstat(file.fileno()).st_size, file.read(FIRST_BYTES)
+        epoch = _epoch(start)
+        if epoch is None and len(start) == FIRST_BYTES:
+            epoch = _epoch(start + file.read(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES - FIRST_BYTES))
+    return KeptSegment(path, size, epoch)
+
+
+def _epoch(start: bytes) -> int | None:
     try:
-        epoch = fmt.epoch_of(fmt.read_start(start)[2])
+        return fmt.epoch_of(fmt.read_start(start)[2])
     except Damaged:
-        epoch = None
-    return KeptSegment(path, path.stat().st_size, epoch)
+        return None

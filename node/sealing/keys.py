@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey, MLKEM7
 
 from node.errors import Refused
 from node.files import create_whole
+from node.names import Name
 
 Kem = Literal["MLKEM768-X25519", "X25519"]
 MAX_KEY_FILE_BYTES = 64 * 1024
@@ -33,7 +34,7 @@ class OkpJwk(
     crv: Literal["Ed25519", "X25519"]
     x: str
     d: str | None = None
-    kid: str | None = None
+    kid: Name | None = None
     use: Literal["sig", "enc"] | None = None
 
 
@@ -45,7 +46,7 @@ class AkpJwk(
     alg: Literal["MLKEM768-X25519"]
     pub: str
     priv: str | None = None
-    kid: str | None = None
+    kid: Name | None = None
     use: Literal["sig", "enc"] | None = None
 
 
@@ -137,6 +138,15 @@ def public_halves(keys: JwkSet) -> tuple[OkpJwk, Jwk]:
     return msgspec.structs.replace(sig, kid=None, use=None), bare_enc
 
 
+def owner_of(keys: JwkSet, path: Path) -> str:
+    """Whose keys a file holds; `Refused` if it does not say so of each of them."""
+    owners = {key.kid for key in keys.keys}
+    owner = owners.pop() if len(owners) == 1 else None
+    if owner is None:
+        raise Refused(f"{path}: does not say whose it is: its two keys must name the same owner (kid)")
+    return owner
+
+
 def write_key_files(path: Path, keys: JwkSet) -> Path:
     """Write `path` (mode 0600, never over another file) and its public half beside it; returns the latter."""
     public_path = path.with_name(f"{path.stem}.pub.json")
@@ -163,12 +173,11 @@ def read_private_keys(path: Path) -> PrivateKeys:
     keys = read_jwk_set(path)
     sig, enc = _pair(keys, path)
     signing, recipient = _private_sig(sig, path), _private_enc(enc, path)
-    if sig.kid is None or sig.kid != enc.kid:
-        raise Refused(f"{path}: its two keys must name the same owner (kid)")
+    owner = owner_of(keys, path)
     return PrivateKeys(
-        owner=sig.kid,
-        signing=SigningKey(sig.kid, signing),
-        recipient=RecipientKey(sig.kid, kem_of(enc), recipient),
+        owner=owner,
+        signing=SigningKey(owner, signing),
+        recipient=RecipientKey(owner, kem_of(enc), recipient),
         public=without_private(keys),
     )
 
@@ -225,7 +234,7 @@ def _private_enc(key: Jwk, path: Path) -> HpkePrivate:
 def verifying_key(key: Jwk) -> VerifyingKey:
     """The Ed25519 public key of a JWK, or `Refused`."""
     if not isinstance(key, OkpJwk) or key.crv != "Ed25519":
-        raise Refused("a signature key must be Ed25519 (kty OKP, crv Ed25519)")
+        raise Refused(f"a signature key must be Ed25519 (kty OKP, crv Ed25519), this is of {_kind(key)}")
     return Ed25519PublicKey.from_public_bytes(_raw(key.x, 32))
 
 
@@ -260,6 +269,10 @@ def _x25519(raw: bytes) -> X25519PublicKey:
     except ValueError as error:
         raise Refused("an X25519 key of low order: nothing can be sealed to it") from error
     return public
+
+
+def _kind(key: Jwk) -> str:
+    return f"kty AKP, alg {key.alg}" if isinstance(key, AkpJwk) else f"kty OKP, crv {key.crv}"
 
 
 def kem_of(key: Jwk) -> Kem:

@@ -7,14 +7,14 @@ import msgspec
 import pytest
 
 from central.opening import epoch_keys, opened
-from node.camera.gate import DarkReason, Gate
+from node.camera.gate import Gate
 from node.camera.painter import MaskedFrame
 from node.camera.source import Picture, new_picture
 from node.clock import NS, SimulatedClock
 from node.formats.segment import Gap, RecordType, end_count
 from node.mandate.hours import DAYS, Window
 from node.masks.geometry import Size
-from node.messages import CloseSegment, SegmentMessage
+from node.messages import CloseSegment, DarkReason, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.recorder.ring import Ring
 from node.sealing.keys import public_halves, verifying_key

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import Record, RecordOpener, RecordType, SegmentHeader
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
@@ -65,21 +66,28 @@ class MessageList:
 
     def opened(self, keys: Mapping[str, PrivateKeys]) -> list[OpenedSegment]:
         """Every segment, opened with the keys of its first subset of releasers."""
-        found: list[OpenedSegment] = []
-        for starts, sealed, closed in _by_segment(self.messages):
-            data = _file(starts, sealed)
-            segment = fmt.read(data)
-            subset = segment.header.subsets[0]
-            wrapped = fmt.open_wraps(segment, _EPOCH_KEY)[0]
-            recipients = {person: keys[person].recipient for person in subset}
-            key = unwrap(wrapped, subset, recipients, context=fmt.wrap_context(segment.header_bytes))
-            opener = RecordOpener(segment, data, key)
-            records = [opener.open(span) for span in segment.records]
-            found.append(OpenedSegment(segment.header, records, closed))
-        return found
+        return opened_messages(self.messages, keys)
 
 
 _EPOCH_KEY = bytes(range(32))
+
+
+def opened_messages(
+    messages: Iterable[SegmentMessage], keys: Mapping[str, PrivateKeys]
+) -> list[OpenedSegment]:
+    """Every segment that these messages make, opened with the keys of its first subset of releasers."""
+    found: list[OpenedSegment] = []
+    for starts, sealed, closed in _by_segment(messages):
+        data = _file(starts, sealed)
+        segment = fmt.read(data)
+        subset = segment.header.subsets[0]
+        wrapped = fmt.open_wraps(segment, _EPOCH_KEY)[0]
+        recipients = {person: keys[person].recipient for person in subset}
+        key = unwrap(wrapped, subset, recipients, context=fmt.wrap_context(segment.header_bytes))
+        opener = RecordOpener(segment, data, key)
+        records = [opener.open(span) for span in segment.records]
+        found.append(OpenedSegment(segment.header, records, closed))
+    return found
 
 
 def _length(message: SegmentMessage) -> int:
@@ -115,5 +123,5 @@ def _file(start: OpenSegment, sealed: list[SealedRecord]) -> bytes:
         epoch=1,
         epoch_key=_EPOCH_KEY,
     )
-    records = b"".join(fmt.frame(record.ciphertext) for record in sealed)
-    return fmt.start_of_file(start.header, wraps) + records + fmt.end_of_records()
+    records = b"".join(framing.frame(record.ciphertext) for record in sealed)
+    return fmt.start_of_file(start.header, wraps) + records + framing.end_of_records()

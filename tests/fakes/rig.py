@@ -78,7 +78,7 @@ class Rig:
             gate=gate or Gate(mandate=papers.mandate, masks=papers.masks),
             painter=Painter(_raster(papers, geometry)),
             new_encoder=(lambda: _encoder(geometry)) if record else None,
-            sealer=SegmentSealer(under=under, send=send or self.messages),
+            footage=SegmentSealer(under=under, send=send or self.messages),
             analyser=self.watcher,
             stages=Stages(),
         )

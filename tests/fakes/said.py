@@ -9,7 +9,7 @@ import msgspec
 import zmq
 
 from node import messages as m
-from node.bus import MAX_REFUSED_AT_A_TIME, Bus
+from node.bus import Bus
 from node.messages import Daemon, Message
 
 DAEMONS: tuple[Daemon, ...] = get_args(Daemon)
@@ -21,12 +21,14 @@ _SAID: tuple[Message, ...] = (
     m.SealedRecord(segment=ULID, index=3, ciphertext=bytes(range(256))),
     m.CloseSegment(segment=ULID, count=4),
     m.RecordsStored(segment=ULID, count=4),
-    m.SegmentRefused(segment=ULID, reason="the disk is full"),
+    m.SegmentRefused(
+        segment=ULID, stored=(m.StoredSegment(ULID, 3),), turn="next", reason="the disk is full"
+    ),
     m.CameraAlive(instance=ULID),
     m.RecorderAlive(
         instance=ULID,
-        segment=None,
-        stored=0,
+        turn="this",
+        stored=(m.StoredSegment(ULID, 4),),
         generation=2,
         floors=m.VersionFloors(root=1, mandate=2, masks=3),
         time_floor_ns=1_793_000_000_000_000_000,
@@ -53,7 +55,7 @@ _SAID: tuple[Message, ...] = (
         instance=ULID,
         dark="outside_hours",
         detail="opens at 20:00",
-        mandate=ULID,
+        mandate=f"sha256:{'0f' * 32}",
         mandate_version=2,
         masks=None,
         masks_version=None,
@@ -119,10 +121,12 @@ def heard(bus: Bus) -> Message | None:
     return bus.receive(timeout_s=PATIENCE_MS / 1000)
 
 
-def heard_at_last(bus: Bus) -> Message | None:
-    """What comes next, whatever is refused before it."""
-    for _ in range(MAX_REFUSED_AT_A_TIME):
+def all_heard(bus: Bus, count: int) -> list[Message]:
+    """What is taken of so many messages, each of which is either taken or refused; waited for."""
+    found: list[Message] = []
+    while (done := bus.counts.received + bus.counts.refused) < count:
         message = heard(bus)
         if message is not None:
-            return message
-    return None
+            found.append(message)
+        assert bus.counts.received + bus.counts.refused > done, "a message did not come"
+    return found

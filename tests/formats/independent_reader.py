@@ -113,36 +113,77 @@ def segment(
 
 def _records(data: bytes, position: int, layer: "_Layer", node: Json) -> Read:
     records: list[Found] = []
-    left_out: list[int] = []
-    index, complete = 0, False
-    while (length := int.from_bytes(data[position : position + 4], "big")) != 0:
-        ciphertext = data[position + 8 : position + 8 + length]
-        if not 25 <= length <= 33_554_432 or len(ciphertext) < length:
-            break
-        crc = int.from_bytes(data[position + 4 : position + 8], "big")
-        position += 8 + length
-        if crc != crc32c(struct.pack(">I", length) + ciphertext):
-            left_out.append(index)
-        else:
-            try:
-                plain = layer.open(index, ciphertext, struct.pack(">Q", index))
-                utc_ns, payload = int.from_bytes(plain[1:9], "big"), plain[9:]
-                records.append((index, TYPES[plain[0]], utc_ns, payload))
-                complete = plain[0] == 4 and int.from_bytes(payload, "big") == index
-            except (StaysSealed, KeyError):
-                left_out.append(index)
-        index += 1
-    # A torn record at the very end is not a record: there is nothing behind it.
+    places: list[int] = []
+    index, room, complete = 0, 0, False
+    while not _is_end(data, position):
+        if _is_sound(data, position):
+            found = _opened(data, position, layer, range(index, index + room + 1))
+            if found is not None:
+                records.append(found)
+                index, room, complete = found[0], 0, found[1] == "end" and _count(found) == found[0]
+        elif not _leads_on(data, position):
+            further = range(position + 1, len(data))
+            behind = next((at for at in further if _is_sound(data, at) or _is_end(data, at)), None)
+            if behind is None:
+                break
+            position, room = behind, 64
+            continue
+        places.append(index)
+        index, position = index + 1, position + 8 + _u32(data, position)
+    whole = {found[0] for found in records}
+    left_out = [index for index in range(max(places, default=-1) + 1) if index not in whole]
     trailer = data[position + 4 : position + 77]
     if len(trailer) < 73 or trailer[:8] != b"STLPTRL1" or trailer[8] not in {1, 2}:
-        while left_out and left_out[-1] > (records[-1][0] if records else -1):
-            left_out.pop()
         return Read(layer.header, records, left_out, "cut", "missing")
     digest = sha256(data[: position + 13]).digest()
     good = _signed(node, trailer[9:], b"stolpe segment trailer v1\0" + digest)
     closed = "closed" if complete else "cut"
     ending = "recovered" if trailer[8] == 2 else closed
     return Read(layer.header, records, left_out, ending, "good" if good else "bad")
+
+
+def _opened(data: bytes, position: int, layer: "_Layer", indices: Sequence[int]) -> Found | None:
+    """The record there, under the first of the indices that opens it."""
+    ciphertext = data[position + 8 : position + 8 + _u32(data, position)]
+    for index in indices:
+        try:
+            plain = layer.open(index, ciphertext, struct.pack(">Q", index))
+            return index, TYPES[plain[0]], int.from_bytes(plain[1:9], "big"), plain[9:]
+        except (StaysSealed, KeyError):
+            continue
+    return None
+
+
+def _count(end: Found) -> int:
+    return int.from_bytes(end[3], "big")
+
+
+def _leads_on(data: bytes, position: int) -> bool:
+    """Whether lengths lead from a damaged record to a sound one or to the end, over others or not."""
+    while _is_whole(data, position):
+        position += 8 + _u32(data, position)
+        if _is_end(data, position) or _is_sound(data, position):
+            return True
+    return False
+
+
+def _is_whole(data: bytes, position: int) -> bool:
+    return 25 <= _u32(data, position) <= min(33_554_432, len(data) - position - 8)
+
+
+def _is_sound(data: bytes, position: int) -> bool:
+    if not _is_whole(data, position):
+        return False
+    ciphertext = data[position + 8 : position + 8 + _u32(data, position)]
+    return _u32(data, position + 4) == crc32c(data[position : position + 4] + ciphertext)
+
+
+def _is_end(data: bytes, position: int) -> bool:
+    return data[position : position + 12] == bytes(4) + b"STLPTRL1"
+
+
+def _u32(data: bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 4], "big")
 
 
 def _header(encoded: bytes) -> Json:

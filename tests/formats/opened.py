@@ -54,14 +54,13 @@ def records_of(segment: Segment, data: bytes, key: bytes) -> Opened:
     """All records that open with that key."""
     opener = RecordOpener(segment, data, key)
     records: dict[int, Record] = {}
-    for span in segment.records:
-        try:
-            records[span.index] = opener.open(span)
-        except CannotOpen:
-            continue
-    count = 1 + max(
-        [*records, *(span.index for span in segment.records), *damaged_indices(segment)], default=-1
-    )
+    places = damaged_indices(segment)
+    for span, record in opener.each():
+        places.append(span.index)
+        if record is not None:
+            assert span.index not in records
+            records[span.index] = record
+    count = 1 + max(places, default=-1)
     return Opened(segment, records, tuple(index for index in range(count) if index not in records))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from vectors.shelf import vector
 
 from node.errors import Damaged
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import Gap, Record, RecordSealer, RecordType, TrailerState
 from node.sealing.aead import AeadName
@@ -49,6 +50,13 @@ def test_a_header_of_65537_bytes_is_refused() -> None:
         fmt.read_start(start(header=HEADER.ljust(65_537)))
 
 
+@pytest.mark.parametrize("field", ["segment", "mandate", "masks"])
+def test_a_header_whose_id_ends_with_a_newline_is_refused(field: str) -> None:
+    told = msgspec.json.decode(HEADER)
+    with pytest.raises(Damaged):
+        fmt.read_start(start(header=msgspec.json.encode({**told, field: f"{told[field]}\n"})))
+
+
 def test_wraps_of_262144_bytes_are_read() -> None:
     assert len(fmt.read_start(start(wraps=bytes(262_144)))[2]) == 262_144
 
@@ -60,13 +68,13 @@ def test_wraps_of_262145_bytes_are_refused() -> None:
 
 @pytest.mark.parametrize("length", [25, 33_554_432])
 def test_a_record_of_a_length_at_the_bound_is_a_record(length: int) -> None:
-    data = start() + fmt.frame(bytes(length)) + fmt.end_of_records()
+    data = start() + framing.frame(bytes(length)) + framing.end_of_records()
     assert [span.length for span in fmt.read(data).records] == [length]
 
 
 @pytest.mark.parametrize("length", [24, 33_554_433])
 def test_a_record_of_a_length_beyond_the_bound_is_none(length: int) -> None:
-    data = start() + fmt.frame(bytes(length)) + fmt.end_of_records()
+    data = start() + framing.frame(bytes(length)) + framing.end_of_records()
     assert fmt.read(data).records == ()
 
 
@@ -84,8 +92,8 @@ def test_the_300th_record_is_sealed_as_the_table_says(aead: AeadName) -> None:
 def test_records_are_opened_as_they_were_sealed(records: list[Record], aead: AeadName) -> None:
     header = fmt.encode_header(msgspec.structs.replace(fmt.read(GOOD).header, aead=aead))
     sealer = RecordSealer(aead=aead, key=KEY, header=header)
-    frames = [fmt.frame(sealer.seal(record)) for record in records]
-    data = start(header=header) + b"".join(frames) + fmt.end_of_records()
+    frames = [framing.frame(sealer.seal(record)) for record in records]
+    data = start(header=header) + b"".join(frames) + framing.end_of_records()
     assert list(records_of(fmt.read(data), data, KEY).records.values()) == records
 
 

@@ -14,7 +14,8 @@ from vectors.shelf import vector
 
 from node.errors import CannotOpen, Damaged
 from node.formats import segment as fmt
-from node.formats.segment import RecordOpener, Segment, Span
+from node.formats.framing import Span
+from node.formats.segment import RecordOpener, Segment
 from node.sealing.keys import PrivateKeys
 
 NAMES = ("closed_aes_x25519", "closed_chacha_x25519", "recovered", "cut_preallocated", "one_of_one")

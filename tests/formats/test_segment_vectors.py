@@ -104,6 +104,34 @@ def test_the_release_desk_finds_the_same_pictures(path: Path, people: People, ep
     assert at_the_desk(path, people, epochs) == pictures
 
 
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        ("record_length_zero", ["record 2 is lost"]),
+        ("length_over_then_flipped", ["records 1 to 2 are lost"]),
+        ("two_lengths_over", ["record 1 is lost", "record 3 is lost"]),
+        ("bytes_between_records", []),
+        (
+            "length_over_then_swapped",
+            [
+                "records 1 to 2 are lost",
+                *(f"record {index} is not the one that was sealed here: left out" for index in (4, 5, 6)),
+                "cut after fragment 0",
+            ],
+        ),
+        ("last_length_over", ["cut after fragment 3"]),
+    ],
+)
+def test_the_release_desk_names_what_is_lost(
+    name: str, notes: list[str], people: People, epochs: Epochs
+) -> None:
+    path = next(path for path in SEGMENTS if path.stem == name)
+    found = opened_at_the_desk(path, epochs=epochs, keys=people, node=None)
+    list(found.fragments)  # the notes are complete after it
+    renamed = f"the file was renamed: its header says segment {found.header.segment}"
+    assert found.notes == [*fmt.read(path.read_bytes()).damage, renamed, *notes]
+
+
 @pytest.mark.parametrize("path", those(readable=False), ids=name_of)
 def test_the_release_desk_refuses_for_the_same_reason(path: Path, people: People, epochs: Epochs) -> None:
     error = expectation(path, ExpectedSegment).error

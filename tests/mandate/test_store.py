@@ -3,12 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import BuiltinFunctionType, FrameType
 
 import pytest
+from fakes.faults import fails_at
 
 from node.errors import Refused
 from node.files import sync_directory
@@ -42,24 +40,6 @@ for count in range(1_000):
         break
 """
 """Commits in children that end, without any clean-up, just before their n-th call into C, for every n."""
-
-
-@contextmanager
-def fails_at(call: str, number: int, seen: list[str]) -> Iterator[None]:
-    """The `number`-th call of this name into C raises OSError instead of running; `seen` names all that ran."""
-
-    def profile(_frame: FrameType, event: str, function: object) -> None:
-        if event == "c_call" and isinstance(function, BuiltinFunctionType):
-            seen.append(function.__name__)
-            if function.__name__ == call and seen.count(call) == number:
-                sys.setprofile(None)
-                raise OSError(5, "Input/output error")
-
-    sys.setprofile(profile)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
 
 
 @pytest.mark.parametrize("kind", ["root", "mandate", "masks"])

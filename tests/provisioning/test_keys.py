@@ -94,7 +94,16 @@ def test_show_tells_owner_and_kinds_and_prints_the_public_half_only(
     }
 
 
-@pytest.mark.xfail(strict=True, reason="kid is any text, and is printed as it is")
+@pytest.mark.parametrize("part", ["x", "pub"])
+def test_show_prints_no_key_that_is_none(stolpe: Callable[..., Done], tmp_path: Path, part: str) -> None:
+    stolpe("keys", "new", "p-31", "--out", "p-31.key")
+    told = json.loads((tmp_path / "p-31.pub.json").read_text())
+    next(key for key in told["keys"] if part in key)[part] = "\x9b2J"
+    (tmp_path / "forged.json").write_text(json.dumps(told))
+    done = stolpe("keys", "show", "forged.json")
+    assert (done.code, done.out, len(done.lines)) == (1, "", 1), done
+
+
 def test_show_prints_no_owner_who_is_no_id(stolpe: Callable[..., Done], tmp_path: Path) -> None:
     stolpe("keys", "new", "p-31", "--out", "p-31.key")
     forged = (tmp_path / "p-31.pub.json").read_text().replace('"p-31"', '"p-31\\nsigned and verified"')

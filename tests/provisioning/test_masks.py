@@ -145,7 +145,6 @@ def test_show_turns_the_masks_with_the_camera(stolpe: Callable[..., Done], here:
     assert not black[:100, :140].any()
 
 
-@pytest.mark.xfail(strict=True, reason="labels and signers are printed as they are, in several lines too")
 def test_what_a_mask_set_says_cannot_pass_for_what_show_says(stolpe: Callable[..., Done], here: Path) -> None:
     forged = json.loads((here / "masks.json").read_text())
     forged["polygons"][0]["label"] = "x\nsignatures claimed: p-11, p-12"
@@ -155,13 +154,24 @@ def test_what_a_mask_set_says_cannot_pass_for_what_show_says(stolpe: Callable[..
 
 
 @pytest.mark.parametrize("victim", ["p-11.key", "masks.json"])
-@pytest.mark.xfail(strict=True, reason="the picture is written over whatever --out names")
 def test_a_picture_is_written_over_no_other_file(
     stolpe: Callable[..., Done], here: Path, victim: str
 ) -> None:
     before = (here / victim).read_bytes()
-    stolpe("masks", "show", "masks.json", "--out", victim)
+    for command in (["show", "masks.json"], ["compare", "masks.json", "masks.json"]):
+        done = stolpe("masks", *command, "--out", victim)
+        assert (done.code, len(done.lines)) == (1, 1), done
+        assert "is no PNG picture and is not written over: name another file" in done.err
     assert (here / victim).read_bytes() == before
+
+
+def test_a_picture_takes_the_place_of_an_older_one(stolpe: Callable[..., Done], here: Path) -> None:
+    assert cv2.imwrite(str(here / "m.png"), np.zeros((8, 8, 3), np.uint8))
+    told(stolpe("masks", "show", "masks.json", "--out", "m.png"))
+    assert picture(here / "m.png").shape == (240, 320, 3)
+    told(stolpe("masks", "compare", "masks.json", "masks.json", "--out", "m.png"))
+    assert not is_black(picture(here / "m.png")).any()
+    assert not list(here.glob(".*"))
 
 
 # Compared

@@ -7,6 +7,7 @@ from hashlib import sha256
 from formats.opened import Opened, records_of
 
 from node.clock import NS
+from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import Record, RecordSealer, RecordType, SegmentHeader
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
@@ -41,7 +42,7 @@ class Footage:
     @property
     def frames(self) -> tuple[bytes, ...]:
         """The records as they stand in the file."""
-        return tuple(fmt.frame(record.ciphertext) for record in self.sealed)
+        return tuple(framing.frame(record.ciphertext) for record in self.sealed)
 
     def opened(self, data: bytes) -> Opened:
         """What its key opens in that file."""

@@ -104,6 +104,17 @@ def test_recovery_says_how_many_records_it_found_and_signs_them(
     assert one.opened(path.read_bytes()).ending == "recovered"
 
 
+def test_what_stands_behind_a_wrong_length_is_recovered_too(
+    place: Place, closed: tuple[Path, bytes, Footage]
+) -> None:
+    path, data, one = closed
+    wrong = data.index(one.frames[1])
+    end = data.index(one.frames[4])
+    path.write_bytes(data[:wrong] + b"\xff" * 4 + data[wrong + 4 : end] + bytes(300))
+    assert recover(place.directory, place.signing) == (Recovered(path, 3),)
+    assert list(one.opened(path.read_bytes()).records) == [0, 2, 3]
+
+
 def test_a_finished_segment_is_left_byte_for_byte(place: Place, closed: tuple[Path, bytes, Footage]) -> None:
     path, data, _ = closed
     assert recover(place.directory, place.signing) == ()

@@ -9,7 +9,7 @@ import pytest
 from system.picture_scan import found, telling_rows
 from system.program import MASK, START, behind, stolpe, walking_square, write_video
 
-from node.cli.replay_inputs import parse_polygon
+from node.masks.polygon import parse_polygon
 from node.masks.raster import touched
 
 FRAMES = 45

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from system.program import MASK, START, stolpe
 
-from node.cli.replay_inputs import parse_polygon
+from node.masks.polygon import parse_polygon
 from node.masks.raster import touched
 
 SHARED = Path(os.environ.get("STOLPE_SHARED", Path(__file__).parents[3] / "shared")) / "data"

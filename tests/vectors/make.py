@@ -1,18 +1,29 @@
 """Makes the vectors of this folder. A person runs it once, by hand, after a change of a format; tests never do.
 
-    PYTHONPATH=tests .venv/bin/python -m vectors.make
+    PYTHONPATH=tests .venv/bin/python -m vectors.make [FOLDER/NAME...]
+
+With names it makes these and leaves the others as they are.
 
 Expectations are written from what was put in and from FORMAT.md, never from what the reader under test says. All
 keys are test keys: they follow from their names, and whoever reads this has them. Everything is the same in every
 run, except the wraps: HPKE takes fresh randomness.
 """
 
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
-from vectors import make_broken_segments, make_documents, make_keys, make_segments, make_slots
-from vectors.shelf import FOLDER, SUFFIXES, ExpectedDocument, ExpectedKeyFile, ExpectedSegment, ExpectedSlot
+from vectors import make_audit, make_broken_segments, make_documents, make_keys, make_segments, make_slots
+from vectors.shelf import (
+    FOLDER,
+    SUFFIXES,
+    ExpectedAudit,
+    ExpectedDocument,
+    ExpectedKeyFile,
+    ExpectedSegment,
+    ExpectedSlot,
+)
 
 LINE = 150
 
@@ -23,7 +34,7 @@ class Vector(NamedTuple):
     folder: str
     name: str
     data: bytes
-    expected: ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument
+    expected: ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument | ExpectedAudit
 
 
 def everything() -> Iterator[Vector]:
@@ -34,19 +45,22 @@ def everything() -> Iterator[Vector]:
         ("segments", make_segments.good()),
         ("segments", make_broken_segments.broken()),
         ("documents", make_documents.documents()),
+        ("audit", make_audit.logs()),
     ):
         for name, data, expected in made:
             yield Vector(folder, name, data, expected)
 
 
-def main() -> None:
-    """Write them anew; files of vectors that are no more are removed."""
-    for folder, suffix in SUFFIXES.items():
+def main(*names: str) -> None:
+    """Write those named, or all anew; then files of vectors that are no more are removed."""
+    for folder, suffix in SUFFIXES.items() if not names else ():
         (FOLDER / folder).mkdir(exist_ok=True)
         for old in (FOLDER / folder).iterdir():
             if old.suffix in {suffix, ".json"}:
                 old.unlink()
     for folder, name, data, expected in everything():
+        if names and f"{folder}/{name}" not in names:
+            continue
         path = FOLDER / folder / f"{name}{SUFFIXES[folder]}"
         path.write_bytes(data)
         path.with_suffix(".json").write_bytes(_lines(expected))
@@ -64,4 +78,4 @@ def _lines(expected: msgspec.Struct) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

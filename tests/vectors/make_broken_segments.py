@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
+from vectors.make_broken_lengths import lengths
 from vectors.make_keys import seed
 from vectors.segment_found import Made, cut, damaged, found, sealed
 from vectors.segment_parts import (
@@ -42,6 +43,7 @@ def broken() -> Iterator[Made]:
     yield from _headers(base)
     yield from _wraps(base)
     yield from _frames(base)
+    yield from lengths(base)
     yield from _order(base)
     yield from _contents()
     yield from _trailers(base)
@@ -205,19 +207,6 @@ def _frames(base: Parts) -> Iterator[Made]:
             signature="bad",
             damage=["record 2 is damaged", "record 4 is damaged"],
         ),
-    )
-    what_follows = "cut after record 1: what follows is not a whole record"
-    for name, about, length in (
-        ("record_length_over", "a length above 33 554 432", 33_554_433),
-        ("record_length_under", "a length below 25", 24),
-    ):
-        broken_frame = struct.pack(">I", length) + frame[4:]
-        yield name, base.with_frame(2, broken_frame).file(), cut(about, WHOLE[:2], what_follows)
-    shorter = struct.pack(">I", len(frame) - 9) + frame[4:]
-    yield (
-        "record_length_flipped",
-        base.with_frame(2, shorter).file(),
-        cut("a length that is one too small", WHOLE[:2], "cut after record 1: the next is torn"),
     )
 
 

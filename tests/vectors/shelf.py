@@ -8,11 +8,19 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from node.messages import AuditCheckpoint
+
 FOLDER = Path(__file__).parent
 EPOCH_SLOT = "segment_epochs"
 """The slot that holds the epochs of the segment vectors."""
 
-SUFFIXES = {"segments": ".seg", "slots": ".slot", "keys": ".jwk", "documents": ".jws"}
+SUFFIXES = {
+    "segments": ".seg",
+    "slots": ".slot",
+    "keys": ".jwk",
+    "documents": ".jws",
+    "audit": ".jsonl",
+}
 
 Ending = Literal["closed", "recovered", "cut"]
 Signature = Literal["good", "bad", "missing"]
@@ -103,7 +111,25 @@ class ExpectedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     spaces: int = 0
 
 
-Expected = TypeVar("Expected", ExpectedSegment, ExpectedSlot, ExpectedKeyFile, ExpectedDocument)
+class ExpectedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An audit log: `good` entries stand before the first bad one, which is `bad_entry`, for `violation`.
+
+    `head` is that of a log without bad ones. `checkpoint` is checked with the key of `test-node`.
+    """
+
+    about: str
+    broken: bool
+    good: int
+    violation: str | None = None
+    bad_entry: int | None = None
+    head: str | None = None
+    checkpoint: AuditCheckpoint | None = None
+    checkpoint_violation: str | None = None
+
+
+Expected = TypeVar(
+    "Expected", ExpectedSegment, ExpectedSlot, ExpectedKeyFile, ExpectedDocument, ExpectedAudit
+)
 
 
 def vectors(folder: str) -> list[Path]:

@@ -20,10 +20,10 @@ class Backdrop:
         sheet = Sheet(size)
         draw_estate(sheet)
         self.depth = sheet.depth
-        self._sheet: Finished = sheet.finished()
+        haze: Image = (lamp_haze(sheet.view)[:, :, None] * np.array(LAMP_RGB)).astype(np.float32)
+        haze *= _HAZE
+        self._materials: tuple[Finished, Image] | None = (sheet.finished(), haze)
         self._view = sheet.view
-        self._haze: Image = (lamp_haze(sheet.view)[:, :, None] * np.array(LAMP_RGB)).astype(np.float32)
-        self._haze *= _HAZE
         self._painted: dict[float, Planes] = {}
         self._mixed_for = -1.0
         width, height = size
@@ -52,11 +52,14 @@ class Backdrop:
         return self._mixed
 
     def _level(self, daylight: float) -> Planes:
-        if daylight not in self._painted:
+        if daylight not in self._painted and self._materials is not None:
+            sheet, haze = self._materials
             light = light_at(daylight)
-            picture = self._sheet.under(light, sky(self._view, daylight))
-            picture += light.lamps * self._haze
+            picture = sheet.under(light, sky(self._view, daylight))
+            picture += light.lamps * haze
             self._painted[daylight] = _planes(picture)
+            if len(self._painted) == len(LEVELS):
+                self._materials = None  # 50 bytes a pixel, and nothing is left to paint
         return self._painted[daylight]
 
 

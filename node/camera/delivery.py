@@ -1,0 +1,203 @@
+"""Footage on its way to the recorder: sealed in order, kept until it is on the recorder's disk, ten seconds at most.
+
+A recorder that was restarted, has no room, or has lost a message gives out a new *turn* and takes nothing that is
+still on its way. Then a new segment begins with everything that was not stored: so this keeps fragments as they
+were before sealing, in memory only.
+What has to be given up leaves a gap in the footage that says so.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from node.camera.fragments import Fragment
+from node.camera.segments import SealedUnder, SegmentSealer
+from node.clock import NS, Clock, Instant
+from node.messages import OpenSegment, RecorderAlive, SealedRecord, SegmentMessage, SegmentRefused
+
+KEPT_NS = 10 * NS
+RETRY_NS = NS
+STALLED_NS = 3 * NS
+GIVEN_UP = "the recorder did not take it"
+
+
+@dataclass(slots=True)
+class _Item:
+    """A fragment, a gap (`reason`), or the end of a segment (neither), and which record it became."""
+
+    under: SealedUnder
+    start: Instant
+    until_ns: int = 0
+    fragment: Fragment | None = None
+    reason: str | None = None
+    segment: str | None = None
+    index: int = 0
+    sealed_ns: int = 0
+
+
+class Delivery:
+    """A `FootageSink` towards another process. `send` hands a message over, or says that it could not."""
+
+    def __init__(self, *, clock: Clock, send: Callable[[SegmentMessage], bool]) -> None:
+        self._clock = clock
+        self._send = send
+        self._under: SealedUnder | None = None
+        self._items: deque[_Item] = deque()
+        self._sealed = 0  # so many items, from the left, are sealed under the segment that is open
+        self._outbound: deque[SegmentMessage] = deque()
+        self._sealer: tuple[SealedUnder, SegmentSealer] | None = None
+        self._turn: str | None = None
+        self._not_before_ns = 0
+        self._suspected_ns: int | None = None
+        self.dropped = 0
+        """Fragments that were given up."""
+        self.first_stored_ns: int | None = None
+        """When the recorder had stored the first fragment, since boot."""
+
+    @property
+    def waiting(self) -> int:
+        """Fragments that are not stored yet."""
+        return sum(item.fragment is not None for item in self._items)
+
+    def begin(self, under: SealedUnder) -> None:
+        """What is added from now on stands under these documents."""
+        self._under = under
+
+    def add(self, fragment: Fragment, start: Instant) -> None:
+        """Take a fragment whose first picture was taken at `start`."""
+        self._items.append(_Item(self._documents, start, fragment=fragment))
+        for item in self._items:
+            if start.utc_ns - item.start.utc_ns <= KEPT_NS:
+                break
+            self._give_up(item, start.utc_ns)
+        self._merge_gaps()
+        self.pump()
+
+    def gap(self, start_ns: int, until_ns: int, reason: str) -> None:
+        """Note that nothing was recorded in between."""
+        start = Instant(start_ns, self._clock.now().trust)
+        self._items.append(_Item(self._documents, start, until_ns=until_ns, reason=reason))
+
+    def finish(self, now_ns: int) -> None:
+        """End the segment that is open, if there is one."""
+        if self._under is not None:
+            self._items.append(_Item(self._documents, Instant(now_ns, self._clock.now().trust)))
+            self.pump()
+
+    def pump(self) -> None:
+        """Seal and hand over what can be; the rest waits."""
+        if self._turn is None or self._clock.boottime_ns() < self._not_before_ns:
+            return
+        while True:
+            while self._outbound:
+                if not self._send(self._outbound[0]):
+                    return
+                self._outbound.popleft()
+            if self._sealed >= len(self._items):
+                return
+            self._seal(self._items[self._sealed])
+
+    def stored(self, segment: str, count: int) -> None:
+        """The recorder has the first `count` records of the segment on its disk."""
+        kept = [item for item in self._items if item.segment != segment or item.index >= count]
+        if len(kept) == len(self._items):
+            return
+        self._sealed -= len(self._items) - len(kept)
+        if self.first_stored_ns is None:
+            self.first_stored_ns = self._clock.boottime_ns()
+        self._items = deque(kept)
+
+    def refused(self, refusal: SegmentRefused) -> None:
+        """The recorder could not go on: begin anew, in a moment."""
+        for told in refusal.stored:
+            self.stored(told.segment, told.count)
+        if refusal.turn != self._turn:
+            self._begin_anew(refusal.turn)
+            self._not_before_ns = self._clock.boottime_ns() + RETRY_NS
+
+    def recorder_alive(self, alive: RecorderAlive) -> None:
+        """What the recorder has stored; another turn, or something that got lost, makes us begin anew."""
+        for told in alive.stored:
+            self.stored(told.segment, told.count)
+        if alive.turn != self._turn or self._is_stalled():
+            self._begin_anew(alive.turn)
+        self.pump()
+
+    @property
+    def _documents(self) -> SealedUnder:
+        if self._under is None:
+            raise ValueError("footage came before the documents that it stands under")
+        return self._under
+
+    def _is_stalled(self) -> bool:
+        """Whether the oldest that was handed over is lost: the recorder has lived on, and has not stored it."""
+        now_ns = self._clock.boottime_ns()
+        if not self._sealed or self._outbound or now_ns - self._items[0].sealed_ns < STALLED_NS:
+            self._suspected_ns = None
+            return False
+        if self._suspected_ns is None:
+            self._suspected_ns = now_ns
+        return now_ns - self._suspected_ns >= STALLED_NS
+
+    def _seal(self, item: _Item) -> None:
+        item.sealed_ns = self._clock.boottime_ns()
+        sealer = self._sealer_under(item)
+        if item.reason is not None:
+            sealer.gap(item.start.utc_ns, item.until_ns, item.reason)
+        elif item.fragment is not None:
+            sealer.add(item.fragment, item.start)
+        else:
+            sealer.finish(item.start.utc_ns)
+            self._sealer = None
+        self._sealed += 1
+        last = next((m for m in reversed(self._outbound) if isinstance(m, SealedRecord)), None)
+        if last is not None:
+            for made in self._items:  # a gap before a segment's first fragment is sealed with it
+                if made.segment is None:
+                    made.segment, made.index = last.segment, last.index
+                if made is item:
+                    break
+        elif item.reason is None:
+            self._items.remove(item)  # the end of nothing
+            self._sealed -= 1
+
+    def _sealer_under(self, item: _Item) -> SegmentSealer:
+        if self._sealer is not None and self._sealer[0] is not item.under:
+            self._sealer[1].finish(item.start.utc_ns)
+            self._sealer = None
+        if self._sealer is None:
+            self._sealer = item.under, SegmentSealer(under=item.under, send=self._queue)
+        return self._sealer[1]
+
+    def _queue(self, message: SegmentMessage) -> None:
+        opens = isinstance(message, OpenSegment)
+        self._outbound.append(msgspec.structs.replace(message, turn=self._turn) if opens else message)
+
+    def _begin_anew(self, turn: str) -> None:
+        """Forget the open segment with its key; everything not stored goes into the next."""
+        self._turn = turn
+        self._outbound.clear()
+        self._sealer, self._sealed, self._suspected_ns = None, 0, None
+        for item in self._items:
+            item.segment = None
+        self._merge_gaps()
+
+    def _give_up(self, item: _Item, until_ns: int) -> None:
+        if item.fragment is not None:
+            item.fragment, item.reason, item.until_ns = None, GIVEN_UP, until_ns
+            self.dropped += 1
+
+    def _merge_gaps(self) -> None:
+        """Neighbours that were given up, and are not sealed, become one gap up to what follows it."""
+        items = list(self._items)
+        self._items = deque(items[: self._sealed])
+        for item in items[self._sealed :]:
+            before = self._items[-1] if len(self._items) > self._sealed else None
+            if before is not None and before.reason == GIVEN_UP:
+                before.until_ns = item.start.utc_ns
+                if item.reason == GIVEN_UP and item.under is before.under:
+                    before.until_ns = item.until_ns
+                    continue
+            self._items.append(item)

@@ -1,0 +1,82 @@
+"""Where things are written down: the requests of others, and what the recorder says of itself.
+
+A request that cannot be written gets no answer, so that what it asks for does not happen. What the recorder has to
+say waits, bounded, until the log takes it: nothing that happened goes unsaid because the disk was full.
+"""
+
+import errno
+from collections import deque
+from collections.abc import Collection
+
+from node.clock import Clock
+from node.errors import Refused
+from node.messages import AuditRequest, Daemon
+from node.recorder.allowance import Allowance
+from node.recorder.audit_log import AuditLog, LogFull
+from node.recorder.storage import Storage
+
+REQUESTS_AN_HOUR = 3600
+MAX_WAITING = 100
+
+
+class AuditDesk:
+    """The log's only two doors; trouble with it is told to `storage`."""
+
+    def __init__(self, *, log: AuditLog, storage: Storage, clock: Clock) -> None:
+        self._log = log
+        self._storage = storage
+        self._requests = Allowance(REQUESTS_AN_HOUR, clock=clock)
+        self._waiting: deque[tuple[str, str, str]] = deque(maxlen=MAX_WAITING)
+        for repair in log.repairs:
+            self._waiting.append((repair.action, repair.subject, repair.reason))
+
+    def commit(self, request: AuditRequest, *, senders: Collection[Daemon]) -> int | None:
+        """The entry's index, once it is synced; None: it is not written, and there is no answer.
+
+        `senders`: who may have sent it. The entry names the daemon where that is one.
+        """
+        if self._requests.used_up:
+            return None
+        self._requests.use()
+        try:
+            index = self._log.commit(
+                by=next(iter(senders)) if len(senders) == 1 else "unknown",
+                action=request.action,
+                subject=request.subject,
+                reason=request.reason,
+                id=request.id,
+            )
+        except LogFull as full:
+            self._storage.failed("audit log", OSError(errno.ENOSPC, f"{full}"))
+        except Refused:  # an id of another entry: whoever makes them up gets no answer
+            return None
+        except OSError as error:
+            self._storage.failed("audit log", error)
+        else:
+            self._works()
+            return index
+        return None
+
+    def note(self, action: str, subject: str, reason: str = "") -> None:
+        """Write it down now, or as soon as the log takes it."""
+        self._waiting.append((action, subject, reason))
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; after trouble, at least that it is over."""
+        if not self._waiting and self._storage.in_trouble("audit log") and not self._log.full:
+            self._waiting.append(("audit_log_works_again", "audit log", ""))
+        try:
+            while self._waiting:
+                self._log.note(*self._waiting[0])
+                self._waiting.popleft()
+        except LogFull as full:
+            self._storage.failed("audit log", OSError(errno.ENOSPC, f"{full}"))
+        except OSError as error:
+            self._storage.failed("audit log", error)
+        else:
+            self._works()
+
+    def _works(self) -> None:
+        if not self._log.full:
+            self._storage.works("audit log")

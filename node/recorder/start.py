@@ -1,0 +1,114 @@
+"""What a start finds: directories, key slot, cut segments, an altered log; and what of it is written down."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from node.config import NodeConfig, PathsSection
+from node.errors import Refused
+from node.mandate.store import read_document
+from node.messages import StoredSegment
+from node.recorder.epochs import EpochKeys
+from node.recorder.recovery import Recovered, last_written, recover
+from node.recorder.ring import Ring
+from node.recorder.storage import Storage
+from node.sealing.keys import SigningKey
+
+PREALLOCATE_SECONDS = 75  # a minute, and what rate control overshoots
+MOST_EPOCH = 1 << 31
+LOOKED_AT = 2
+"""Segments whose records a start counts for the camera: it may have been told of neither end nor beginning."""
+
+Deletion = Literal["proven", "unlink"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The key slot, and whether it had to be made."""
+
+    keys: EpochKeys
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredRing:
+    """What recovery did in the ring's directory, and which segments were written last."""
+
+    recovered: tuple[Recovered, ...]
+    last: tuple[StoredSegment, ...]
+
+    @property
+    def count(self) -> int:
+        """How many segments it finished."""
+        return sum(one.records is not None for one in self.recovered)
+
+
+def make_directories(paths: PathsSection) -> None:
+    """Those that a new node does not have yet."""
+    for path, mode in ((paths.ring, 0o750), (paths.documents, 0o755), (paths.audit, 0o750)):
+        Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+def open_slot(path: Path) -> Slot:
+    """The key slot; made only where there is nothing. One that cannot be read is refused, and never made anew."""
+    if path.exists():
+        return Slot(EpochKeys(path), created=False)
+    return Slot(EpochKeys.create(path), created=True)
+
+
+def deletion_at(path: Path) -> Deletion:
+    """Whether overwriting a key there leaves nothing of it: on a part of its own, and not in a file system."""
+    real = path.resolve()
+    return "proven" if real.is_relative_to("/sys") or real.is_char_device() else "unlink"
+
+
+def recovered_ring(directory: Path, signing: SigningKey) -> RecoveredRing:
+    """Finish what was cut, and find what was written last."""
+    recovered = recover(directory, signing)
+    return RecoveredRing(recovered, last_written(directory, most=LOOKED_AT))
+
+
+def preallocate_bytes(config: NodeConfig) -> int:
+    """What a segment may take; a small ring holds some of them all the same."""
+    return min(config.sensor.bits_per_second // 8 * PREALLOCATE_SECONDS, config.ring.capacity_bytes // 4)
+
+
+def first_root(path: Path) -> bytes:
+    """The first root's bytes; none if it cannot be read. Keys are destroyed on time on such a node, too."""
+    try:
+        return read_document(path)
+    except Refused:
+        return b""
+
+
+def number_on(slot: Slot, ring: Ring) -> None:
+    """A new slot beside an old ring does not give its epochs' numbers again: those segments can never be opened."""
+    if not slot.created:
+        return
+    numbers = [kept.epoch for kept in ring.segments if kept.epoch is not None and kept.epoch < MOST_EPOCH]
+    header = slot.keys.header
+    if numbers:
+        slot.keys.commit_header(header.next(floors=replace(header.floors, epoch=max(numbers))))
+
+
+def make_first_room(ring: Ring, storage: Storage) -> None:
+    """On a full disk not even the log could be written; upkeep makes room from then on."""
+    try:
+        if not ring.make_room():
+            storage.failed("ring", OSError(errno.ENOSPC, "no room, and nothing to evict"))
+    except OSError as error:
+        storage.failed("ring", error)
+
+
+def entries(slot: Slot, ring: Ring, found: RecoveredRing) -> Iterator[tuple[str, str, str]]:
+    """What the audit log must have of this start: action, subject, reason."""
+    if slot.created:
+        lost = f"{ring.count} segments are here that nobody can open any more" if ring.count else "a new node"
+        yield "key_slot_created", "key slot", lost
+    for one in found.recovered:
+        what = "its start cannot be read" if one.records is None else f"{one.records} records were whole"
+        yield "segment_recovered", one.path.name, what
+    kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {found.count} recovered"
+    yield "recorder_started", "recorder", kept

@@ -1,0 +1,360 @@
+"""Footage on its way to a recorder that is away, restarted, full, or has lost something."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.camera.delivery import GIVEN_UP, Delivery
+from node.camera.fragments import Fragment
+from node.camera.segments import SealedUnder
+from node.clock import NS, Instant, SimulatedClock
+from node.formats import segment as fmt
+from node.formats.segment import Gap, RecordType
+from node.mandate.example import NODE
+from node.messages import (
+    CloseSegment,
+    OpenSegment,
+    RecorderAlive,
+    SealedRecord,
+    SegmentMessage,
+    SegmentRefused,
+    StoredSegment,
+    VersionFloors,
+)
+from tests.fakes.kept import OpenedSegment, opened_messages
+from tests.fakes.office import Office, Papers
+from tests.fakes.rig import EVENING, HERE
+from tests.masks.shapes import AS_FOUND
+
+CORNER = ((0.0, 0.0), (0.2, 0.0), (0.0, 0.2))
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    return Office(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def papers(office: Office) -> Papers:
+    return office.papers(start_ns=EVENING, geometry=HERE, polygons=[CORNER])
+
+
+class Disk:
+    """A recorder's part of the talk: stores records in order, may be away, restarted, full, or lose messages."""
+
+    def __init__(self) -> None:
+        self.turns = 1
+        self.messages: list[SegmentMessage] = []
+        self.away = False
+        self.full = False
+        self.deaf = False
+        self.counts: dict[str, int] = {}
+        self.open: str | None = None
+        self.begun = False
+        """Whether a segment has begun in this turn."""
+        self.refused: list[SegmentRefused] = []
+
+    def take(self, message: SegmentMessage) -> bool:
+        """What `Bus.send` and the recorder do: False if it is away."""
+        if self.away:
+            return False
+        if not self.deaf:
+            self._store(message)
+        return True
+
+    def _store(self, message: SegmentMessage) -> None:
+        match message:
+            case OpenSegment():
+                if message.turn != self.turn:
+                    return
+                if self.full:
+                    self._refuse(message.segment)
+                    return
+                self.begun, self.open, self.counts[message.segment] = True, message.segment, 0
+            case SealedRecord() if (message.segment, message.index) == self._due and not self.full:
+                self.counts[message.segment] += 1
+            case CloseSegment() if (message.segment, message.count) == self._due:
+                pass
+            case _:
+                if self.begun:
+                    self._refuse(message.segment)
+                return
+        self.messages.append(message)
+
+    def _refuse(self, segment: str) -> None:
+        self.turns += 1
+        self.open, self.begun = None, False
+        self.refused.append(SegmentRefused(segment, self._told, self.turn, "no"))
+
+    @property
+    def turn(self) -> str:
+        return str(self.turns)
+
+    @property
+    def _due(self) -> tuple[str, int] | None:
+        """The segment that is open, and the index of its next record."""
+        return None if self.open is None else (self.open, self.counts[self.open])
+
+    def restart(self) -> None:
+        """Another instance: it knows what is on the disk, and goes on with none of it."""
+        self.turns += 1
+        self.open, self.begun = None, False
+
+    @property
+    def _told(self) -> tuple[StoredSegment, ...]:
+        return tuple(StoredSegment(*told) for told in list(self.counts.items())[-8:])
+
+    @property
+    def alive(self) -> RecorderAlive:
+        return RecorderAlive(
+            instance="A",
+            turn=self.turn,
+            stored=self._told,
+            generation=0,
+            floors=VersionFloors(),
+            time_floor_ns=0,
+        )
+
+
+class Way:
+    """A delivery towards a disk, one fragment a second."""
+
+    def __init__(self, papers: Papers) -> None:
+        self.clock = SimulatedClock(start_utc_ns=EVENING)
+        self.disk = Disk()
+        self.delivery = Delivery(clock=self.clock, send=self.disk.take)
+        self.filmed = 0
+        self.under(papers)
+
+    def under(self, papers: Papers) -> None:
+        self.delivery.begin(
+            SealedUnder(
+                node=NODE,
+                boot="b",
+                mandate=papers.mandate,
+                masks=papers.masks,
+                size=HERE.main,
+                aead="AES-256-GCM",
+            )
+        )
+
+    def film(self, seconds: int, *, alive: bool = True) -> None:
+        for _ in range(seconds):
+            self.delivery.add(
+                Fragment(b"init", f"fragment {self.filmed}".encode(), self.clock.boottime_ns(), 15),
+                self.clock.now(),
+            )
+            self.filmed += 1
+            self.pass_second(alive=alive)
+
+    def pass_second(self, *, alive: bool = True) -> None:
+        self.clock.wait_until(self.clock.boottime_ns() + NS)
+        self.delivery.pump()
+        while self.disk.refused:
+            self.delivery.refused(self.disk.refused.pop(0))
+        if alive and not self.disk.away:
+            self.delivery.recorder_alive(self.disk.alive)
+
+    def settle(self, seconds: int = 15) -> None:
+        for _ in range(seconds):
+            self.pass_second()
+
+    def kept(self, office: Office) -> list[OpenedSegment]:
+        return opened_messages(self.disk.messages, office.keys)
+
+
+def fragments(segments: list[OpenedSegment]) -> list[int]:
+    return [
+        int(record.payload.split()[1])
+        for s in segments
+        for record in s.records
+        if record.type is RecordType.FRAGMENT
+    ]
+
+
+@pytest.fixture
+def way(papers: Papers) -> Way:
+    return Way(papers)
+
+
+def test_nothing_is_sent_before_a_recorder_has_shown_itself(way: Way) -> None:
+    way.film(3, alive=False)
+    assert way.disk.messages == []
+    assert way.delivery.waiting == 3
+
+
+def test_what_was_filmed_arrives_once_and_in_order(way: Way, office: Office) -> None:
+    way.film(130)
+    way.delivery.finish(way.clock.now().utc_ns)
+    way.settle(2)
+    segments = way.kept(office)
+    assert fragments(segments) == list(range(130))
+    assert [segment.closed for segment in segments] == [True, True, True]
+    assert (way.delivery.waiting, way.delivery.dropped) == (0, 0)
+
+
+def test_when_the_first_fragment_was_stored_is_remembered(way: Way) -> None:
+    way.film(3)
+    assert (
+        way.delivery.first_stored_ns == 2 * NS
+    )  # sent when the recorder had shown itself, stored a second later
+
+
+def test_a_recorder_that_is_away_for_eight_seconds_gets_everything_afterwards(
+    way: Way, office: Office
+) -> None:
+    way.film(5)
+    way.disk.away = True
+    way.film(8)
+    way.disk.away = False
+    way.film(5)
+    way.settle()
+    assert fragments(way.kept(office)) == list(range(18))
+    assert way.delivery.dropped == 0
+
+
+def test_a_new_recorder_gets_a_new_segment_with_what_the_old_one_had_not_stored(
+    way: Way, office: Office
+) -> None:
+    way.film(5)
+    (stored,) = way.disk.counts.values()
+    way.disk.away = True
+    way.film(3)
+    way.disk.away = False
+    way.disk.restart()
+    way.film(2)
+    way.settle()
+    first, second = way.kept(office)
+    assert len(first.records) == stored
+    assert fragments([first, second]) == list(range(10))
+    assert not first.closed
+
+
+def test_a_record_stored_whose_answer_was_lost_with_the_old_recorder_is_not_sent_again(
+    way: Way, office: Office
+) -> None:
+    way.film(5)
+    way.film(3, alive=False)  # stored, and nobody says so
+    way.disk.restart()
+    way.film(2)
+    way.settle()
+    assert fragments(way.kept(office)) == list(range(10))
+
+
+def test_a_full_disk_is_tried_again_and_what_had_to_be_given_up_is_a_gap_that_says_so(
+    way: Way, office: Office
+) -> None:
+    way.film(5)
+    way.disk.full = True
+    way.film(30)
+    assert way.delivery.waiting <= 11
+    way.disk.full = False
+    way.film(5)
+    way.settle()
+    segments = way.kept(office)
+    found = fragments(segments)
+    assert found == sorted(set(found))
+    assert set(range(5)) | set(range(26, 40)) <= set(found)
+    lost = set(range(40)) - set(found)
+    assert len(lost) == way.delivery.dropped > 0
+    (gap,) = [r for s in segments for r in s.records if r.type is RecordType.GAP]
+    told = msgspec.json.decode(gap.payload, type=Gap)
+    assert told.reason == GIVEN_UP
+    assert (gap.utc_ns, told.until_ns) == (EVENING + min(lost) * NS, EVENING + (max(lost) + 1) * NS)
+
+
+def test_records_that_were_handed_over_and_got_lost_are_sent_again_while_the_recorder_lives(
+    way: Way, office: Office
+) -> None:
+    way.film(5)
+    way.disk.deaf = True
+    way.film(2)
+    way.disk.deaf = False
+    way.settle()
+    way.film(3)
+    way.settle()
+    assert fragments(way.kept(office)) == list(range(10))
+
+
+def test_no_segment_mixes_two_documents_even_if_it_is_sent_again(
+    way: Way, office: Office, papers: Papers
+) -> None:
+    other = office.papers(start_ns=EVENING, geometry=HERE, polygons=[((0.5, 0.5), (0.9, 0.5), (0.9, 0.9))])
+    way.film(3)
+    way.disk.away = True
+    way.film(2)
+    way.delivery.finish(way.clock.now().utc_ns)
+    way.under(other)
+    way.film(2)
+    way.disk.away = False
+    way.disk.restart()
+    way.film(2)
+    way.settle()
+    segments = way.kept(office)
+    assert papers.masks is not None
+    assert other.masks is not None
+    by_masks = {
+        digest.hex(): fragments([s for s in segments if s.header.masks == fmt.digest_text(digest)])
+        for digest in (papers.masks.digest, other.masks.digest)
+    }
+    assert list(by_masks.values()) == [[0, 1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def test_a_gap_that_the_camera_saw_is_kept_too(way: Way, office: Office) -> None:
+    way.film(2)
+    way.delivery.gap(EVENING + 2 * NS, EVENING + 6 * NS, "no frames came")
+    way.film(2)
+    way.settle()
+    (segment,) = way.kept(office)
+    assert segment.kinds == ["INIT", "FRAGMENT", "FRAGMENT", "GAP", "FRAGMENT", "FRAGMENT"]
+
+
+def test_footage_without_documents_is_a_defect(papers: Papers) -> None:
+    delivery = Delivery(clock=SimulatedClock(start_utc_ns=EVENING), send=lambda _: True)
+    with pytest.raises(ValueError, match="documents"):
+        delivery.add(Fragment(b"i", b"f", 0, 1), Instant(EVENING, "simulated"))
+
+
+HAPPENS: dict[str, Callable[[Way], None]] = {
+    "film": lambda way: way.film(1),
+    "unheard": lambda way: way.film(1, alive=False),
+    "away": lambda way: setattr(way.disk, "away", True),
+    "back": lambda way: setattr(way.disk, "away", False),
+    "full": lambda way: setattr(way.disk, "full", True),
+    "room": lambda way: setattr(way.disk, "full", False),
+    "deaf": lambda way: setattr(way.disk, "deaf", True),
+    "hears": lambda way: setattr(way.disk, "deaf", False),
+    "restart": lambda way: way.disk.restart(),
+    "close": lambda way: way.delivery.finish(way.clock.now().utc_ns),
+}
+
+
+@settings(AS_FOUND, max_examples=100)
+@given(what=st.lists(st.sampled_from(sorted(HAPPENS)), max_size=40))
+def test_whatever_happens_every_fragment_arrives_once_or_lies_in_a_gap(
+    papers: Papers, office: Office, what: list[str]
+) -> None:
+    way = Way(papers)
+    for name in what:
+        HAPPENS[name](way)
+    way.disk.away = way.disk.full = way.disk.deaf = False
+    way.settle(10)
+    way.film(2)
+    way.settle(10)
+    segments = way.kept(office)
+    found = sorted(fragments(segments))
+    assert found == sorted(set(found))
+    starts = {
+        int(r.payload.split()[1]): r.utc_ns
+        for s in segments
+        for r in s.records
+        if r.type is RecordType.FRAGMENT
+    }
+    assert way.filmed - len(found) == way.delivery.dropped
+    assert len(starts) == len(found)
+    assert way.delivery.waiting == 0
+    for segment in segments:
+        assert segment.records[0].type is RecordType.INIT
