@@ -143,6 +143,14 @@ def _greeting(minor: int = 0) -> bytes:
     return b"\xff" + bytes(8) + b"\x7f\x03" + bytes([minor]) + b"NULL".ljust(20, b"\0") + bytes(32)
 
 
+def _ready(**properties: bytes) -> bytes:
+    body = b"\x05READY"
+    for name, value in properties.items():
+        key = name.replace("_", "-").encode()
+        body += bytes([len(key)]) + key + len(value).to_bytes(4, "big") + value
+    return bytes([0x04, len(body)]) + body
+
+
 def _frame(data: bytes) -> bytes:
     return bytes([0, len(data)]) + data
 
@@ -152,6 +160,30 @@ def by_hand(run: Path, said: bytes) -> socket.socket:
     out.connect(str(run / "uplink" / "inbox"))
     out.sendall(said)
     return out
+
+
+def _says_by_hand(run: Path, ready: bytes, message: bytes) -> socket.socket:
+    out = by_hand(run, _greeting() + ready)
+    out.recv(len(_greeting()), socket.MSG_WAITALL)
+    out.recv(1)  # its own READY begins: from here on it takes messages
+    out.sendall(_frame(message))
+    return out
+
+
+def test_a_handshake_by_hand_is_heard(uplink: Bus, tmp_path: Path) -> None:
+    """So that the next test can fail."""
+    with _says_by_hand(tmp_path, _ready(Socket_Type=b"PUSH", Identity=b""), raw(GOOD)):
+        assert heard(uplink) == GOOD
+
+
+@pytest.mark.parametrize("claim", [b":1:1:1", b"x:0:0:1", b"", b":" * 100])
+def test_the_other_end_cannot_name_itself(uplink: Bus, tmp_path: Path, claim: bytes) -> None:
+    """Process 1 would be the camera, and the handshake claims to be it."""
+    (tmp_path / "d").write_bytes(b'{"camera": 1}')
+    ready = _ready(Socket_Type=b"PUSH", Identity=b"", Peer_Address=claim)
+    with _says_by_hand(tmp_path, ready, raw(GOOD)):
+        assert all_heard(uplink, 1) == []
+    assert uplink.last_refused == f"process {os.getpid()} of user {os.getuid()} is no daemon of this node"
 
 
 @pytest.mark.parametrize(

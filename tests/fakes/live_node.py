@@ -128,7 +128,7 @@ def live_node(
             say=say,
         )
         ending.callback(children.close)
-        heard = Subscriber(office, events_file=files.directory / "events.jsonl", say=say)
+        heard = Subscriber(office, events_file=Path(run) / "events.jsonl", say=say)
         node = LiveNode(files, broker, heard, tap, children)
         lines.append(node.say)
         children.start()

@@ -5,6 +5,7 @@ One node goes through all of it, and is judged at the end: by its footage, opene
 what an office heard. `make faults` prints the table.
 """
 
+import contextlib
 import io
 import os
 import signal
@@ -163,9 +164,7 @@ def _fill_the_disk(node: LiveNode, story: Story) -> None:
         return
     since = harm(node, story, "disk")
     filler = node.files.directory / "somebody-elses"
-    found = os.statvfs(node.files.directory)
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize)
+    _take_all(filler)
     node.until(lambda: node.has_said("storage is full", since=since), seconds=60)
     frames = node.heard.frames
     node.work(FULL_S)
@@ -176,6 +175,14 @@ def _fill_the_disk(node: LiveNode, story: Story) -> None:
     films_on(node)
     story.back_after["disk"] = node.now_s - freed
     node.until(lambda: node.has_said("event storage ended", since=since), seconds=BACK_S)
+
+
+def _take_all(filler: Path) -> None:
+    """Everything that is free, while others take and give up parts of it."""
+    with filler.open("wb") as file, contextlib.suppress(OSError):
+        while free := os.statvfs(filler.parent).f_bavail:
+            size = file.seek(0, os.SEEK_END)
+            os.posix_fallocate(file.fileno(), size, max(1, free // 2) * os.statvfs(filler.parent).f_frsize)
 
 
 def _open(node: LiveNode, story: Story) -> None:
