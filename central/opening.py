@@ -66,11 +66,11 @@ def find(paths: Sequence[Path], *, slot_path: Path | None, node_path: Path | Non
 
 def _capture_order(path: Path) -> tuple[int, str]:
     """By the header's start, which is sealed in, and not by a name that anybody can change; unreadable ones last."""
-    with path.open("rb") as file:
-        start = file.read(START_BYTES)
     try:
+        with path.open("rb") as file:
+            start = file.read(START_BYTES)
         return fmt.read_start(start)[0].start_ns, path.name
-    except Damaged:
+    except (Damaged, OSError):
         return 1 << 63, path.name
 
 
@@ -227,8 +227,11 @@ def _first_existing(paths: Iterator[Path]) -> Path | None:
 
 def _bytes(path: Path) -> bytes:
     """A whole segment: about a minute of video, and never more than a bound."""
-    with path.open("rb") as file:
-        data = file.read(MAX_SEGMENT_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SEGMENT_BYTES + 1)
+    except OSError as error:  # one bad sector does not keep the others shut
+        raise Damaged(f"{path.name}: it cannot be read ({error.strerror})") from error
     if len(data) > MAX_SEGMENT_BYTES:
         raise Damaged(f"{path.name}: too large for a segment")
     return data

@@ -29,6 +29,7 @@ from node.messages import (
     RecorderAlive,
     RecordsStored,
     SegmentRefused,
+    UplinkAlive,
 )
 from node.sealing.aead import fastest_aead
 from node.service import Every
@@ -118,6 +119,7 @@ class CameraDaemon:
         self._alive_due = Every(ALIVE_SECONDS, clock=clock)
         self._report_due = Every(REPORT_SECONDS, clock=clock)
         self._told_dark: DarkReason | str | None = ""
+        self._met: dict[str, str] = {}
 
     @property
     def filming(self) -> Filming:
@@ -170,6 +172,7 @@ class CameraDaemon:
     def _take(self, message: Message) -> None:
         match message:
             case RecorderAlive():
+                self._meet("recorder", message.instance)
                 self._delivery.recorder_alive(message)
                 if self._documents.changed(message):
                     self._filming.under(self._documents.read(message, geometry=self._filming.geometry))
@@ -181,8 +184,17 @@ class CameraDaemon:
                 self._events.taken(message.id, message.stage)
             case AuditCommitted():
                 self._documents.audited(message.id)
+            case UplinkAlive():
+                self._meet("uplink", message.instance)
             case _:
-                pass  # the others' signs of life
+                raise AssertionError(f"the bus let a {type(message).__name__} in")
+
+    def _meet(self, who: str, instance: str) -> None:
+        """A sign of life; one that has just started knows nothing of this camera yet, and hears of it at once."""
+        if self._met.get(who) != instance:
+            self._met[who] = instance
+            self._alive_due.soon()
+            self._report_due.soon()
 
     def _tell(self) -> None:
         self._delivery.pump()

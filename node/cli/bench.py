@@ -38,17 +38,22 @@ def bench_command(
         raise Refused(f"no measure is called {unknown[0]}: there are {', '.join(every)}")
     cv2.setNumThreads(1)  # as on the node
     console = Console(stderr=True, highlight=False)
-    found = []
-    for name in only or every:
-        with console.status(name):
-            measured = MEASURES[name](name) if name in MEASURES else live[name].load()(name)
-        found.append(measured)
-        if as_json:
-            typer.echo(msgspec.json.encode(measured).decode())
-    if not as_json:
-        console = Console(highlight=False)
-        width = console.width if console.is_terminal else TABLE_COLUMNS
-        console.print(_table(found), width=width)
+    found: list[Measured] = []
+    try:
+        for name in only or every:
+            with console.status(name):
+                found.append(MEASURES[name](name) if name in MEASURES else live[name].load()(name))
+            if as_json:
+                typer.echo(msgspec.json.encode(found[-1]).decode())
+    finally:  # minutes of measuring are not lost because a later measure is refused
+        if found and not as_json:
+            _show(found)
+
+
+def _show(found: list[Measured]) -> None:
+    console = Console(highlight=False)
+    width = console.width if console.is_terminal else TABLE_COLUMNS
+    console.print(_table(found), width=width)
 
 
 def _table(found: list[Measured]) -> Table:

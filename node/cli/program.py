@@ -1,6 +1,7 @@
 """`stolpe` itself: loads the command that is asked for, and turns every refusal into one line on stderr."""
 
 import errno
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -57,8 +58,16 @@ def program(asked: str | None = None) -> typer.Typer:
 
 def main() -> None:
     """Run the program: exit 0, 1 with one line on stderr if something was refused or failed, 2 for wrong usage."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while libraries load there is nothing to clean up
+    run = program(*sys.argv[1:2])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _stop)  # so that what was half made is cleaned up
-    exit_with_a_reason(program(*sys.argv[1:2]))
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup(1) has set it otherwise
+        signal.signal(signal.SIGHUP, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that has no such letter shows its escape
+            stream.reconfigure(errors="backslashreplace")
+    exit_with_a_reason(run)
 
 
 def exit_with_a_reason(run: Callable[[], object]) -> None:
@@ -93,5 +102,5 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _sentence(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return f"{where}the disk is full: nothing was kept; make room and try again"
+        return f"{where}the disk is full: make room and try again"
     return f"{where}{error.strerror or error}"

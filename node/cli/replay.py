@@ -7,6 +7,7 @@ import cv2
 import typer
 
 from node.cli.replay_inputs import GivenDocuments
+from node.cli.replay_outputs import is_summary
 from node.cli.replay_progress import ReplayProgress
 from node.cli.replay_run import ReplayRun, ReplaySettings
 from node.cli.staging import staged
@@ -85,10 +86,12 @@ def replay_command(
         bits_per_second=bitrate * 1000 if bitrate else None,
     )
     with (
-        staged(out, OUTPUTS, marker=MARKER, overwrite=overwrite) as folder,
+        staged(out, OUTPUTS, marker=MARKER, is_ours=is_summary, overwrite=overwrite) as folder,
         ReplayProgress(out, quiet=as_json) as progress,
     ):
         summary = ReplayRun(settings, folder=folder, progress=progress).run()
+    if summary.undecodable_packets:
+        typer.echo(f"stolpe: {summary.undecodable_packets} parts of the video gave no picture", err=True)
     if as_json:
         typer.echo((out / "summary.json").read_text(), nl=False)
     else:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,21 +11,29 @@ from node.errors import Refused
 
 @contextmanager
 def staged(
-    directory: Path, names: Sequence[str], *, overwrite: bool, marker: str | None = None
+    directory: Path,
+    names: Sequence[str],
+    *,
+    overwrite: bool,
+    marker: str | None = None,
+    is_ours: Callable[[Path], bool] = Path.is_file,
 ) -> Iterator[Path]:
     """A folder to fill with `names`; they are moved to `directory` if all goes well, and else nothing is left.
 
     Refuses a directory that has one of the names already. `overwrite` allows that, and where a `marker` is
-    named only if it is there to show that an earlier run made them: nothing of a stranger's is removed.
+    named only if it is there, and `is_ours`, to show that an earlier run made them: nothing of a stranger's is
+    removed.
     """
-    _check_room(directory, names, marker=marker, overwrite=overwrite)
+    _check_room(directory, names, marker=marker, is_ours=is_ours, overwrite=overwrite)
     missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".stolpe-", dir=directory))
     done = False
     try:
         yield work
-        _check_room(directory, names, marker=marker, overwrite=overwrite)  # somebody may have been faster
+        _check_room(
+            directory, names, marker=marker, is_ours=is_ours, overwrite=overwrite
+        )  # somebody may have been faster
         for name in names:
             _remove(directory / name)
             if (work / name).exists():
@@ -39,11 +47,18 @@ def staged(
                     folder.rmdir()
 
 
-def _check_room(directory: Path, names: Sequence[str], *, marker: str | None, overwrite: bool) -> None:
+def _check_room(
+    directory: Path,
+    names: Sequence[str],
+    *,
+    marker: str | None,
+    is_ours: Callable[[Path], bool],
+    overwrite: bool,
+) -> None:
     there = [name for name in names if (directory / name).exists()]
     if there and not overwrite:
         raise Refused(f"{directory} already has {there[0]}: name another directory, or add --overwrite")
-    if there and marker is not None and marker not in there:
+    if there and marker is not None and not (marker in there and is_ours(directory / marker)):
         raise Refused(f"{directory} has a {there[0]} that is not from an earlier run: name another directory")
 
 

@@ -191,6 +191,7 @@ class Recorder:
                     self._bus.send(answer, to="camera")
             case CameraAlive():
                 self._footage.camera_is(message.instance)
+                self._statements.camera_is(message.instance)
             case CameraReport():
                 self._camera_looks(message.geometry)
             case AuditRequest():

@@ -115,7 +115,7 @@ def check_ring(
         try:
             with mapped(path) as data:
                 segment = fmt.read(data)
-        except Damaged as error:
+        except (Damaged, OSError) as error:
             yield Violation("R1", path.name, str(error))
             continue
         header = segment.header

@@ -49,6 +49,7 @@ class Statements:
         self._deletion: Deletion = deletion
         self._recovered = recovered
         self._instance = new_ulid(clock.now().utc_ns)
+        self._camera: str | None = None
         self._uplink: str | None = None
         self._said_size: int | None = None
         self._alive = Every(ALIVE_S, clock=clock)
@@ -62,9 +63,8 @@ class Statements:
             self._storage.changed = False
             self._report.soon()
         if self._alive.due():
-            alive = self._alive_message()
-            self._bus.send(alive, to="camera")
-            self._bus.send(alive, to="uplink")
+            self._tell_camera()
+            self._bus.send(self._alive_message(), to="uplink")
         if self._report.due():
             self._bus.send(self._report_message(), to="uplink")
         self._tell_checkpoint()
@@ -80,6 +80,11 @@ class Statements:
         """Whoever reads the documents should look again, now."""
         self._alive.soon()
 
+    def camera_is(self, instance: str) -> None:
+        """A sign of life; a new camera films nothing before it is told what counts, so it is told at once."""
+        if instance != self._camera and self._tell_camera():
+            self._camera = instance
+
     def uplink_is(self, instance: str) -> None:
         """A sign of life; a new uplink knows nothing yet."""
         if instance != self._uplink:
@@ -87,6 +92,9 @@ class Statements:
             self._said_size = None
             self._checkpoint.soon()
             self._report.soon()
+
+    def _tell_camera(self) -> bool:
+        return self._bus.send(self._alive_message(), to="camera")
 
     def _tell_checkpoint(self) -> None:
         """At the start, after a change but not more often than every ten seconds, and hourly; until it is sent."""

@@ -131,12 +131,13 @@ class Children:
         return process.returncode
 
     def close(self) -> None:
-        """End all that still run, at once."""
+        """End all that still run, at once; nothing is left of them, so that others can be started in `run`."""
         for child in self._children.values():
             if child.process:
                 child.process.kill()
                 child.process.wait()
                 self._forget(child)
+            Path(child.notices.getsockname()).unlink(missing_ok=True)
             child.notices.close()
         self._selector.close()
 

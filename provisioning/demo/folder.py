@@ -16,6 +16,7 @@ NAMES: Final = (
     "node.toml", "root.jws.json", "documents", "keys", "tls", "broker", "logs",
     "ring", "epochs.slot", "audit", "outbox",
     "events.jsonl", "scores.csv", SUMMARY, "clip.mp4", "clip.report.json", "clip.report.txt", "still.png",
+    "again.mp4", "again.report.json", "again.report.txt",
 )  # fmt: skip
 
 FURTHER_CLIPS: Final = "clip-[0-9].mp4"

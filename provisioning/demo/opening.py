@@ -17,6 +17,7 @@ from provisioning.demo.node_files import NodeFiles
 
 CLIP: Final = "clip.mp4"
 STILL: Final = "still.png"
+AGAIN: Final = "again.mp4"
 INDENT: Final = 19
 RELEASERS: Final = ("releaser-1", "releaser-2")
 
@@ -48,7 +49,7 @@ def open_with_two_keys(files: NodeFiles) -> Opened:
         refusal=refusal.stderr.strip().removeprefix("stolpe: "),
         frames=sum(_frames(files.directory / line.file) for line in report.clips),
         report=done.stdout.rstrip().replace("\n", f"\n{' ' * INDENT}"),
-        command=f"{Path(sys.argv[0])} {' '.join(command)}",
+        command=f"{Path(sys.argv[0])} {' '.join(_command(files, keys, clip.with_name(AGAIN)))}",
     )
 
 

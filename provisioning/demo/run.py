@@ -20,11 +20,14 @@ from provisioning.demo.screen import Figures, Screen
 from provisioning.demo.subscriber import Subscriber
 from provisioning.demo.widening import widened_masks
 
-DAEMONS: Final = ("recorder", "uplink", "camera")
+DAEMONS: Final = ("camera", "recorder", "uplink")
+"""As they are started: the camera has most to load, and the others are there before it is ready."""
 STOPPED: Final = ("camera", "recorder", "uplink")
 """Footage has somebody to take it until it ends, and state somebody to tell it."""
 
 TICK_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 0.02
+"""So late may the first fragment be seen."""
 FIRST_FRAGMENT_SECONDS: Final = 30.0
 LAST_WORDS_SECONDS: Final = 6.0
 FIRST_RECORDS: Final = 2  # what a player needs first, and a fragment
@@ -111,7 +114,7 @@ class DemoRun:
 
     def _film(self, stop: Stop) -> None:
         while not stop.asked and self._filmed_s < self._seconds:
-            self._tick()
+            self._tick(LOOK_SECONDS if self._first_ns is None else TICK_SECONDS)
             if self._first_ns is None:
                 self._look_for_first_fragment()
             elif self._widen_at_s is not None and self._filmed_s >= self._widen_at_s:
@@ -120,8 +123,8 @@ class DemoRun:
         if stop.asked:
             self._screen.say("stopping in order")
 
-    def _tick(self) -> None:
-        self._children.step(TICK_SECONDS)
+    def _tick(self, timeout_s: float = TICK_SECONDS) -> None:
+        self._children.step(timeout_s)
         self._mind_the_broker()
         self._subscriber.take()
         self._screen.show(self._figures())

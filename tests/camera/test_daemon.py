@@ -28,6 +28,7 @@ from node.messages import (
     RecordsStored,
     SealedRecord,
     StoredSegment,
+    UplinkAlive,
     VersionFloors,
 )
 from node.sealing.keys import public_halves
@@ -95,10 +96,10 @@ class Node:
             hung=self.hung.append,
         )
 
-    def alive(self) -> None:
+    def alive(self, instance: str = "0" * 26) -> None:
         """What the recorder says once a second."""
         alive = RecorderAlive(
-            instance="0" * 26,
+            instance=instance,
             turn=self.turn,
             stored=tuple(StoredSegment(*told) for told in list(self.counts.items())[-8:]),
             generation=self.generation,
@@ -336,6 +337,26 @@ def test_it_shows_itself_once_a_second_to_both(node: Node) -> None:
     assert [m for m in node.told if isinstance(m, CameraAlive)]
     assert 9 <= len(signs) <= 13
     assert len({m.instance for m in signs if isinstance(m, CameraAlive)}) == 1
+
+
+def test_who_has_just_started_hears_of_the_camera_at_once(node: Node) -> None:
+    """That it is there, and how it looks at the world: without that a recorder judges no masks."""
+
+    def told() -> list[type[Message]]:
+        """Without any time passing."""
+        assert node.camera is not None
+        heard = len(node.said)
+        node.camera.step(timeout_s=1.0)
+        node.answer()
+        return [type(message) for message in node.said[heard:]]
+
+    started(node, trust="untrusted").steps(2)
+    node.alive(instance="1" * 26)
+    assert told() == [CameraAlive, CameraReport]
+    node.alive(instance="1" * 26)
+    assert told() == []
+    assert node.uplink.send(UplinkAlive("2" * 26), to="camera")
+    assert told() == [CameraAlive, CameraReport]
 
 
 def test_at_an_orderly_end_everything_filmed_is_handed_over(node: Node) -> None:

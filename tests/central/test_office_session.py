@@ -57,7 +57,10 @@ def test_the_session_goes_on_when_the_broker_is_back(site: HeardSite, session: O
     site.broker.start()
     assert session.wait_subscribed(10)
     site.publish("event/motion", b"after")
-    assert next_heard(session).payload == b"after"
+    heard = next_heard(session).payload
+    if heard == b"before":  # at least once: the broker had not kept that we have it
+        heard = next_heard(session).payload
+    assert heard == b"after"
 
 
 def test_a_document_goes_to_its_node_with_the_way_back(site: HeardSite, session: OfficeSession) -> None:

@@ -189,6 +189,18 @@ def test_everybody_hears_once_a_second_what_is_stored(station: Station) -> None:
         assert alive.stored == (StoredSegment(one.header.segment, 2),)
 
 
+def test_a_new_camera_is_told_at_once_what_counts_and_an_old_one_every_second(station: Station) -> None:
+    station.after(1)
+    for camera, told in ((CAMERA, 1), (CAMERA, 0), (ANOTHER_CAMERA, 1)):
+        station.listen()
+        station.heard["camera"].clear()
+        station.tell(CameraAlive(camera))  # no time passes
+        if told:
+            station.answer(RecorderAlive)
+        station.listen()
+        assert not [said for said in station.heard["camera"] if isinstance(said, RecorderAlive)]
+
+
 def test_a_start_tells_what_the_one_before_had_stored(station: Station) -> None:
     one = footage()
     station.ask(one.opening, *one.sealed[:3])
