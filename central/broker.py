@@ -4,16 +4,20 @@ Every client has a certificate, and its CN is its name. A node may write below i
 sent to it there, nothing else; who watches may read everything and write documents and acknowledgements.
 """
 
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # it has no types of its own
+
 from node.errors import Refused
+from node.files import replace_whole
 from node.sealing.certificates import CertificateAuthority
 
 CONFIGURATION = "mosquitto.conf"
@@ -75,16 +79,14 @@ def write_configuration(
 ) -> Path:
     """Configuration, access list and certificates of a broker in `folder`, which exists."""
     certified = authority.server((host, "localhost"), now_ns=now_ns, days=90)
-    (folder / "ca.pem").write_bytes(authority.certified.certificate)
-    (folder / "broker.pem").write_bytes(certified.certificate)
-    key = folder / "broker.key"
-    key.touch(mode=0o600)
-    key.write_bytes(certified.key)
+    replace_whole(folder / "ca.pem", authority.certified.certificate)
+    replace_whole(folder / "broker.pem", certified.certificate)
+    replace_whole(folder / "broker.key", certified.key, mode=0o600)
     acl = _ACL + "".join(_ACL_OFFICE.replace("{name}", name) for name in site.offices)
     (folder / "acl").write_text(acl.replace("{org}", site.organisation))
     path = folder / CONFIGURATION
     # Started as root it would become the user `mosquitto`, who cannot read what is this user's.
-    as_user = f"user {getpass.getuser()}\n" if os.getuid() == 0 else ""
+    as_user = f"user {pwd.getpwuid(0).pw_name}\n" if os.getuid() == 0 else ""
     path.write_text(as_user + _TEMPLATE.format(folder=folder, host=host, port=port))
     return path
 
@@ -125,26 +127,44 @@ class LoopbackBroker:
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
-        """Start it; `Refused` with its own words if it ends at once."""
-        # In a group of its own: Ctrl-C is for whoever started it, who then stops it in order.
-        self._process = subprocess.Popen(  # noqa: S603 — the program found above, our own configuration
-            [mosquitto(), "-c", str(self._configuration)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
+        """Start it; `Refused` with its own words if it ends at once or is not heard of, and then none runs."""
+        if self._process is not None and not self.has_died:
+            raise RuntimeError("it runs already")
+        said_before = len(self._log())
+        with tempfile.TemporaryFile() as said:
+            # In a group of its own: Ctrl-C is for whoever started it, who then stops it in order.
+            self._process = subprocess.Popen(  # noqa: S603 — the program found above, our own configuration
+                [mosquitto(), "-c", str(self._configuration)],
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                process_group=0,
+            )
+            listens = self._listens_in_time()
+            said.seek(0)
+            words = [*said.read().decode(errors="replace").splitlines(), *self._log()[said_before:]]
+        if not listens:
+            died = self.has_died
+            self.stop(kill=True)
+            what = "ended at once" if died else f"does not listen after {_START_SECONDS:.0f} s"
+            why = [line for line in words if "Error" in line] or words or ["it says nothing"]
+            raise Refused(f"Mosquitto on {self.host}:{self.port} {what}: {why[-1]}")
+
+    def _listens_in_time(self) -> bool:
         for _ in range(int(_START_SECONDS / 0.05)):
-            if self._process.poll() is not None:
-                said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
-                raise Refused(
-                    f"Mosquitto ended at once: {said.strip().splitlines()[-1:] or self._log_tail()}"
-                )
-            with socket.socket() as probe:
-                probe.settimeout(0.2)
-                if probe.connect_ex((self.host, self.port)) == 0:
-                    return
+            if self.has_died:
+                return False
+            if self._listens():
+                return True
             self._wait(0.05)
-        raise Refused(f"Mosquitto does not listen on {self.host}:{self.port} after {_START_SECONDS:.0f} s")
+        return False
+
+    def _listens(self) -> bool:
+        """Whether it does, and not somebody else on its port."""
+        try:
+            mine = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.Error:  # it has just ended
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in mine)
 
     def stop(self, *, kill: bool = False) -> None:
         """End it, in order or with SIGKILL. Stopping twice is allowed."""
@@ -155,10 +175,8 @@ class LoopbackBroker:
         else:
             self._process.terminate()
         self._process.wait(timeout=_START_SECONDS)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
         self._process = None
 
-    def _log_tail(self) -> str:
+    def _log(self) -> list[str]:
         log = self._configuration.parent / "mosquitto.log"
-        return log.read_text(errors="replace").splitlines()[-1] if log.exists() else ""
+        return log.read_text(errors="replace").splitlines() if log.exists() else []

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from types import FrameType
 
 from node.clock import NS, Clock
+from node.errors import one_line
+
+TELL_SECONDS = 0.1
 
 
 class Supervisor:
@@ -16,8 +19,7 @@ class Supervisor:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._address = os.environ.get("NOTIFY_SOCKET")
-        interval_us = os.environ.get("WATCHDOG_USEC", "")
-        self._interval_ns = int(interval_us) * 1000 // 3 if interval_us.isdecimal() else None
+        self._interval_ns = _watchdog_us() * 1000 // 3
         self._fed_ns: int | None = None
 
     def ready(self) -> None:
@@ -30,26 +32,31 @@ class Supervisor:
 
     def status(self, line: str) -> None:
         """What this daemon does, in one line, for `systemctl status`."""
-        self._tell(f"STATUS={line}")
+        self._tell(f"STATUS={one_line(line)}")
 
     def feed(self) -> None:
         """Real work has advanced: the watchdog may wait anew. Costs nothing when it was fed a moment ago."""
         now_ns = self._clock.boottime_ns()
-        if self._interval_ns is None or (
-            self._fed_ns is not None and now_ns - self._fed_ns < self._interval_ns
-        ):
-            return
-        self._fed_ns = now_ns
-        self._tell("WATCHDOG=1")
+        recently = self._fed_ns is not None and now_ns - self._fed_ns < self._interval_ns
+        if self._interval_ns and not recently:
+            self._fed_ns = now_ns
+            self._tell("WATCHDOG=1")
 
     def _tell(self, text: str) -> None:
-        if self._address is None:
+        if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        # A supervisor that does not listen notices by itself; this daemon's work does not end for it.
+        # A supervisor that does not listen notices by itself; this daemon's work does not end or halt for it.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out, contextlib.suppress(OSError):
+            out.settimeout(TELL_SECONDS)
             out.connect(address)
             out.send(text.encode())
+
+
+def _watchdog_us() -> int:
+    """How often this very process must be fed, in microseconds; 0: nobody watches it (sd_watchdog_enabled(3))."""
+    interval_us, watched = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
+    return int(interval_us) if interval_us.isdecimal() and watched in {None, f"{os.getpid()}"} else 0
 
 
 class Stop:

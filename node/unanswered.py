@@ -27,7 +27,7 @@ class Unanswered(Generic[K, M]):
         return len(self._kept)
 
     def add(self, key: K, message: M) -> None:
-        """Keep it; it is due at once. Of equal worth, the oldest is given up first."""
+        """Keep it, in place of what had its key; it is due at once. Of equal worth, the oldest is given up first."""
         if key not in self._kept and len(self._kept) >= self._most:
             least = min(self._kept, key=lambda other: self._worth(self._kept[other]))
             if self._worth(self._kept[least]) > self._worth(message):
@@ -44,9 +44,12 @@ class Unanswered(Generic[K, M]):
         return self._kept.pop(key, None)
 
     def due(self) -> Iterator[M]:
-        """What must be sent now, in the order it came: new, or unanswered for a second."""
+        """What must be sent now, in the order it came: new, or unanswered for a second.
+
+        Answers may be settled while it is iterated; what the iteration does not come to stays due.
+        """
         now_ns = self._clock.boottime_ns()
-        for key, due_ns in list(self._due_ns.items()):
-            if due_ns <= now_ns:
+        for key in [key for key, due_ns in self._due_ns.items() if due_ns <= now_ns]:
+            if key in self._kept:
                 self._due_ns[key] = now_ns + RESEND_NS
                 yield self._kept[key]

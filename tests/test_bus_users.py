@@ -16,6 +16,7 @@ from test_bus import ALLOWED
 
 from node.bus import Bus, UserPeers
 from node.config import UsersSection
+from node.errors import Refused
 from node.messages import Daemon
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become the daemons' users")
@@ -92,3 +93,10 @@ def test_nobody_else_can_stand_in_an_inbox_s_place(run: Path, inboxes: dict[Daem
     assert within_the_group == ["done", *["PermissionError"] * 4, "Refused"]
     outside = as_user(name, pwd.getpwnam(name).pw_gid, "usurp", run / "camera" / "inbox").splitlines()
     assert outside == [*["PermissionError"] * 5, "Refused"]
+
+
+def test_a_directory_of_another_user_is_refused(run: Path) -> None:
+    (run / "camera").mkdir()
+    os.chown(run / "camera", pwd.getpwnam("games").pw_uid, -1)
+    with pytest.raises(Refused, match="another user can write there"):
+        Bus("camera", run=run, peers=UserPeers(USERS))

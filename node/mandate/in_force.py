@@ -6,9 +6,10 @@ does not verify is not in force, and `refused` says why: then the node is dark, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
-from node.errors import Refused
+from node.errors import Refused, one_line
 from node.mandate import trust
 from node.mandate.documents import Mandate, MaskSet, Root
 from node.mandate.store import MAX_ROOTS, DocumentStore, Kind
@@ -31,15 +32,13 @@ class InForce:
 
 
 def believed_root(first: bytes, store: DocumentStore, *, allow_demo: bool) -> Believed[Root]:
-    """The newest root that follows from the first one; `Refused` if that one is not to be believed."""
-    root = trust.first_root(first)
+    """The newest root that follows from the first one; `Refused` if any on the way is not to be believed."""
+    root = _allowed(trust.first_root(first), allow_demo)
     for version in range(root.document.version + 1, MAX_ROOTS):
         data = store.read_root(version)
         if data is None:
             break
-        root = trust.next_root(data, current=root.document)
-    if root.document.demo and not allow_demo:
-        raise Refused("root: it is a demo's, whose keys lie about: a real node does not take it")
+        root = _allowed(trust.next_root(data, current=root.document), allow_demo)
     return root
 
 
@@ -62,28 +61,22 @@ def in_force(
     )
     if mandate is None or geometry is None:
         return InForce(root, mandate, None, mandate_refused=mandate_refused)
-    approved, masks_refused = _verified(
-        store,
-        "approved_masks",
-        lambda data: trust.masks(
-            data, under=mandate.document, node=node, geometry=geometry, floor=1, current=None
-        ),
+    judge = partial(trust.masks, under=mandate.document, node=node, geometry=geometry)
+    # With nothing to compare it with, a set must be signed by technician and approver: it then stands by itself.
+    approved, approved_refused = _verified(store, "approved_masks", partial(judge, floor=1, current=None))
+    current = approved.document if approved else None
+    masks, masks_refused = _verified(
+        store, "masks", partial(judge, floor=max(1, floors.masks), current=current)
     )
-    masks = None
-    if not masks_refused:
-        masks, masks_refused = _verified(
-            store,
-            "masks",
-            lambda data: trust.masks(
-                data,
-                under=mandate.document,
-                node=node,
-                geometry=geometry,
-                floor=max(1, floors.masks),
-                current=approved.document if approved else None,
-            ),
-        )
+    if masks_refused and approved_refused:
+        masks_refused = one_line(f"{masks_refused}; and of the approved set: {approved_refused}")
     return InForce(root, mandate, masks, mandate_refused, masks_refused)
+
+
+def _allowed(root: Believed[Root], allow_demo: bool) -> Believed[Root]:
+    if root.document.demo and not allow_demo:
+        raise Refused("root: it is a demo's, whose keys lie about: a real node does not take it")
+    return root
 
 
 def _verified(

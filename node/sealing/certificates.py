@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from node.clock import NS
 
+MAX_NAME_CHARS = 64  # ub-common-name; whoever connects goes by the alternative names
 BACKDATED = timedelta(hours=1)  # a node whose clock is a little behind still takes it
 
 
@@ -61,7 +62,9 @@ class CertificateAuthority:
 
     def server(self, hosts: tuple[str, ...], *, now_ns: int, days: int) -> Certified:
         """For a broker that is reached under these names or addresses."""
-        return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, hosts, now_ns=now_ns, days=days)
+        return self._issue(
+            hosts[0][:MAX_NAME_CHARS], ExtendedKeyUsageOID.SERVER_AUTH, hosts, now_ns=now_ns, days=days
+        )
 
     def _issue(
         self, name: str, usage: x509.ObjectIdentifier, hosts: tuple[str, ...], *, now_ns: int, days: int

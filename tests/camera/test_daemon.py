@@ -233,7 +233,6 @@ def committed_mandate(node: Node, **changes: object) -> None:
         (lambda n: setattr(n, "floors", VersionFloors(masks=2)), "mask_fault", "older than version 2"),
         (lambda n: n.place.store.path("masks").unlink(), "no_masks", ""),
         (lambda n: n.place.store.commit("masks", b"{}"), "mask_fault", "not a signed document"),
-        (lambda n: n.place.store.commit("approved_masks", b"{}"), "mask_fault", "not a signed document"),
         (lambda n: (n.place.folder / "root.jws.json").unlink(), "no_mandate", "No such file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -182,3 +182,33 @@ def test_what_is_retained_survives_the_brokers_restart(tmp_path: Path, ending: E
     office = place.speaker("office", ending)
     office.subscribe(f"{ROOT}/n-3/#")
     assert office.hears() == (f"{ROOT}/n-3/status", b"dark")
+
+
+def test_the_brokers_key_is_its_owners_alone_also_where_a_file_was_before(tmp_path: Path) -> None:
+    (tmp_path / "broker.key").touch(mode=0o644)
+    Place(tmp_path)
+    assert (tmp_path / "broker.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_broker_that_cannot_start_says_why_in_one_line_and_leaves_nothing_running(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (tmp_path / "mosquitto.conf").write_text("no_such_option true\n")
+    with pytest.raises(Refused, match=r"^Mosquitto on 127[^\n]* ended at once: [^\n]*mosquitto\.conf:1\.?$"):
+        place.broker.start()
+    assert (place.broker.pid, place.broker.has_died) == (None, False)
+    place.broker.stop()
+
+
+def test_a_port_that_somebody_else_has_is_not_taken_for_ones_own_broker(place: Place, tmp_path: Path) -> None:
+    another = Place(tmp_path)
+    taken = LoopbackBroker(
+        write_configuration(
+            tmp_path, Site("here", ()), another.authority, host=HOST, port=place.broker.port, now_ns=NOW_NS
+        ),
+        host=HOST,
+        port=place.broker.port,
+        wait=lambda s: CLOCK.wait_until(CLOCK.boottime_ns() + int(s * NS)),
+    )
+    with pytest.raises(Refused, match=r"ended at once: .*Address already in use"):
+        taken.start()
+    assert taken.pid is None

@@ -145,9 +145,10 @@ BAD_MASKS: dict[str, Callable[[Disk], None]] = {
     ),
     "a byte flipped": lambda d: d.store.commit("masks", d.masks.replace(b"A", b"B", 1)),
     "empty": lambda d: d.store.commit("masks", b""),
-    "approved by one alone": lambda d: d.store.commit(
-        "approved_masks", d.signed(d.mask_set(CORNER, 1), "technician-1")
-    ),
+    "wider, beside what one alone approved": lambda d: (
+        d.store.commit("approved_masks", d.signed(d.mask_set(CORNER, 1), "technician-1")),  # type: ignore[func-returns-value]
+        d.store.commit("masks", d.signed(d.mask_set(WIDER, 2), "technician-1")),
+    )[1],
     "nothing approved": lambda d: (
         d.store.path("approved_masks").unlink(),  # type: ignore[func-returns-value]
         d.store.commit("masks", d.signed(d.mask_set(WIDER, 2), "technician-1")),
@@ -202,6 +203,52 @@ def test_a_cut_between_the_two_files_of_an_approved_set_is_no_hole(disk: Disk) -
     disk.store.commit("approved_masks", smaller)
     second = disk.read().masks
     assert [m.document.version if m else None for m in (first, second)] == [2, 1]
+
+
+@pytest.mark.parametrize("approved", ["none", "flipped", "older mandate's"])
+def test_a_set_that_two_persons_signed_stands_by_itself(disk: Disk, approved: str) -> None:
+    """So a power cut before the approved set was replaced too leaves no node dark."""
+    if approved == "none":
+        disk.store.path("approved_masks").unlink()
+    elif approved == "flipped":
+        disk.store.commit("approved_masks", disk.masks.replace(b"A", b"B", 1))
+    else:
+        other = msgspec.structs.replace(disk.mask_set(SMALLER, 1), mandate=new_ulid(START_NS + 1))
+        disk.store.commit("approved_masks", disk.signed(other, "technician-1", "approver-1"))
+    found = disk.read()
+    assert found.masks is not None
+    assert found.masks_refused == ""
+
+
+def test_whatever_lies_on_the_disk_nothing_is_uncovered_that_two_persons_had_covered(disk: Disk) -> None:
+    """Every pair of files: what is in force was signed by two, or covers what is there and was signed by two."""
+    both, one = ("technician-1", "approver-1"), ("technician-1",)
+    sets = {
+        (polygon, who): disk.signed(disk.mask_set(polygon, version), *who)
+        for version, polygon in enumerate((SMALLER, CORNER, WIDER), start=1)
+        for who in (both, one, ("approver-1",), ("operator-1",))
+    }
+    in_force_by_one = []
+    for approved, approved_data in sets.items():
+        disk.store.commit("approved_masks", approved_data)
+        for masks, masks_data in sets.items():
+            disk.store.commit("masks", masks_data)
+            found = disk.read().masks
+            if masks[1] == both:
+                assert found is not None
+            elif found is not None:
+                in_force_by_one.append((masks[0], approved[0]))
+                assert (masks[1], approved[1]) == (one, both)
+    covers = [(SMALLER, SMALLER), (CORNER, SMALLER), (CORNER, CORNER), (WIDER, SMALLER), (WIDER, CORNER)]
+    assert sorted(in_force_by_one) == sorted([*covers, (WIDER, WIDER)])
+
+
+def test_a_demo_s_root_is_refused_also_where_a_real_one_followed_it(disk: Disk) -> None:
+    real = msgspec.structs.replace(disk.next_root(2, "operator-1"), demo=False)
+    disk.store.commit_root(2, disk.signed(real, "controller-1", "operator-1"))
+    assert not believed_root(disk.root, disk.store, allow_demo=True).document.demo
+    with pytest.raises(Refused, match="demo"):
+        believed_root(disk.root, disk.store, allow_demo=False)
 
 
 def test_no_mandate_means_no_masks(disk: Disk) -> None:

@@ -24,6 +24,7 @@ def context(
 ) -> ssl.SSLContext:
     made = ssl.create_default_context(purpose, cadata=trusted.certified.certificate.decode())
     made.minimum_version = ssl.TLSVersion.TLSv1_3
+    made.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python does from 3.13 on
     if own is not None:
         (folder / "own.pem").write_bytes(own.both)
         made.load_cert_chain(folder / "own.pem")
@@ -82,6 +83,25 @@ def test_a_node_and_its_broker_know_each_other(tmp_path: Path, authority: Certif
         client_trusts=authority,
     )
     assert name == "n-7f3a"
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1", f"{'broker.' * 30}example"])
+def test_a_broker_is_known_under_each_of_its_names(
+    tmp_path: Path, authority: CertificateAuthority, host: str
+) -> None:
+    server = authority.server((host, "localhost"), now_ns=NOW_NS, days=3)
+    client = authority.node("n-7f3a", now_ns=NOW_NS, days=3)
+    for folder, name in (("first", host), ("second", "localhost")):
+        (tmp_path / folder).mkdir()
+        known = shake(
+            tmp_path / folder,
+            server=server,
+            client=client,
+            server_trusts=authority,
+            client_trusts=authority,
+            host=name,
+        )
+        assert known == "n-7f3a"
 
 
 @pytest.mark.parametrize(
