@@ -86,18 +86,9 @@ def test_overwrite_removes_nothing_that_only_looks_like_a_replay(tmp_path: Path)
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_leaves_no_keys_behind(tmp_path: Path, number: signal.Signals) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "node",
-        "replay",
-        "--synthetic",
-        "600",
-        "--pace",
-        "real",
-        "--out",
-        tmp_path,
-    ]
+    # Whoever runs the tests may have been started by nohup(1), which its children inherit.
+    program = ["/usr/bin/env", "--default-signal=HUP", sys.executable, "-m", "node", "replay"]
+    command = [*program, "--synthetic", "600", "--pace", "real", "--out", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         assert running.stdout is not None
         assert "example mandate" in running.stdout.readline()
