@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import av
 from av.error import FFmpegError, InvalidDataError
 from av.video.reformatter import ColorRange, Interpolation
 from av.video.stream import VideoStream
 
+from node.camera.announced import check_whole_file
 from node.camera.planes import plane_rows
 from node.camera.source import Picture, lores_size, new_picture, scale_into
 from node.clock import NS, Clock
@@ -39,7 +40,6 @@ _NOT_FOOTAGE = {
     "lavfi",
 }  # text art, and lists that name other files
 _MAX_UNDECODABLE = 0.05
-_MAX_BOXES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class ReplaySource:
 
 def probe(path: Path) -> VideoFile:
     """What a file says of itself, or `Refused` if it cannot be read as video."""
-    _check_announced_length(path)
+    check_whole_file(path)
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if container.format.name in _NOT_FOOTAGE:
@@ -201,36 +201,6 @@ def probe(path: Path) -> VideoFile:
     if not 0 < rate <= MAX_FRAME_RATE:
         rate = _FALLBACK_FRAME_RATE
     return VideoFile(path, (coded[0] & ~1, coded[1] & ~1), coded, rate, seconds, packets)
-
-
-def _check_announced_length(path: Path) -> None:
-    """Refuse a file that is shorter than its own parts say: FFmpeg takes what is left of it for the whole."""
-    try:
-        length = path.stat().st_size
-        with path.open("rb") as file:
-            announced = _announced_length(file, length)
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read as video ({error.strerror})") from error
-    if length < announced:
-        raise Refused(f"{path}: cut off: it announces {announced} bytes, {length} are there")
-
-
-def _announced_length(file: BinaryIO, length: int) -> int:
-    """Where the last part of an AVI (its RIFF chunk) or MP4 file (its top-level boxes, ISO 14496-12) ends; else 0."""
-    start = file.read(12)
-    if start[:4] == b"RIFF" and start[8:] == b"AVI ":
-        return int.from_bytes(start[4:8], "little") + 8
-    position = 0
-    if start[4:8] == b"ftyp":
-        for _ in range(_MAX_BOXES):
-            file.seek(position)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            size = int.from_bytes(head[8:16], "big") if size == 1 else size
-            if position >= length or size < len(head) // 2:  # the end, or a box that goes on to it
-                break
-            position += size
-    return position
 
 
 def _decode(file: VideoFile, count: _Count) -> Iterator[tuple[av.VideoFrame, Fraction]]:

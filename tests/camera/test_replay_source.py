@@ -382,14 +382,3 @@ def test_a_last_frame_that_is_shown_for_long_is_not_taken_for_a_cut(tmp_path: Pa
 def test_a_matroska_file_that_does_not_begin_at_0_is_not_taken_for_a_cut_one(tmp_path: Path) -> None:
     times = [5 + n / 10 for n in range(30)]
     assert len(watched(write_video(tmp_path / "a.mkv", steps(30), times_s=times))) == 30
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-@pytest.mark.parametrize("missing", [1, 500])
-def test_not_even_the_last_byte_may_be_missing(tmp_path: Path, suffix: str, missing: int) -> None:
-    codec, pix_fmt = {".mp4": ("libx264", "yuv420p"), ".avi": ("mjpeg", "yuvj420p")}[suffix]
-    path = write_video(tmp_path / f"a{suffix}", noise(20), codec=codec, pix_fmt=pix_fmt)
-    ReplaySource([path], clock=SimulatedClock(start_utc_ns=0))
-    path.write_bytes(path.read_bytes()[:-missing])
-    with pytest.raises(Refused, match="cut off"):
-        ReplaySource([path], clock=SimulatedClock(start_utc_ns=0))

@@ -251,6 +251,19 @@ def test_one_technician_may_widen_and_never_uncover(
     assert judge_masks(signed(document, "p-11", "p-12"), CURRENT) == "good"
 
 
+def test_the_set_in_force_itself_uncovers_nothing_and_is_not_compared_pixel_by_pixel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def compared(*_views: object) -> None:
+        raise AssertionError("pixels were compared")
+
+    monkeypatch.setattr(trust, "compare", compared)
+    again = signed(mask_set(SQUARE, guard_band_px=20), "p-11")
+    assert agrees(judge_masks(again, decode(parse(again).payload, MaskSet)), "good")
+    with pytest.raises(AssertionError, match="pixels"):
+        judge_masks(signed(mask_set(SQUARE, guard_band_px=19), "p-11"), decode(parse(again).payload, MaskSet))
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
