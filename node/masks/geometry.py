@@ -32,6 +32,7 @@ Size = tuple[int, int]
 """Width, height in pixels."""
 
 MAX_SIDE_PX = 16_384
+MAX_PICTURE_PX = 1 << 26
 
 
 class Geometry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +51,10 @@ class Geometry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             width, height = getattr(self, name)
             if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
                 raise Refused(f"geometry: {name} must be 1 to {MAX_SIDE_PX} px a side")
+        for name in ("main", "lores"):
+            width, height = getattr(self, name)
+            if width * height > MAX_PICTURE_PX:
+                raise Refused(f"geometry: {name} has more than {MAX_PICTURE_PX} px")
         x, y, width, height = self.crop
         inside = x >= 0 and y >= 0 and x + width <= self.pixel_array[0] and y + height <= self.pixel_array[1]
         if width <= 0 or height <= 0 or not inside:

@@ -153,4 +153,5 @@ def _fill(spans: NDArray[np.int64], size: Size) -> Mask:
     steps = np.zeros((height, width + 1), np.int16)  # fewer spans a row than polygons have corners
     np.add.at(steps, (row[kept], first[kept]), 1)
     np.add.at(steps, (row[kept], last[kept] + 1), -1)
-    return np.asarray(np.cumsum(steps[:, :width], axis=1, dtype=np.int16) > 0)
+    np.cumsum(steps, axis=1, out=steps)
+    return np.asarray(steps[:, :width] > 0)
