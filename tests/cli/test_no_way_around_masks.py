@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import msgspec
 import pytest
 import typer.main
@@ -36,7 +36,7 @@ def settings(kind: type[msgspec.Struct], path: str = "") -> Iterator[str]:
             yield name
 
 
-def options(command: click.Command, path: str = "stolpe") -> Iterator[tuple[str, click.Parameter]]:
+def options(command: Any, path: str = "stolpe") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 — typer brings its own click
     """Every option of every command."""
     for parameter in command.params:
         for spelled in (*parameter.opts, *parameter.secondary_opts):
