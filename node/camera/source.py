@@ -101,7 +101,7 @@ class Request(Protocol):
 
 
 class FrameSource(Protocol):
-    """A camera. Closed until `open`; nothing is filmed while it is closed. `tests/contracts` holds all of them to this."""
+    """A camera. Closed until `open`; nothing is filmed while it is closed. `tests/contracts` holds every one to it."""
 
     @property
     def geometry(self) -> Geometry:
