@@ -89,7 +89,7 @@ class Filmed:
         return count
 
 
-@pytest.fixture(params=SOURCES.values(), ids=SOURCES.keys())
+@pytest.fixture(params=SOURCES.values(), ids=list(SOURCES))
 def camera(request: pytest.FixtureRequest, tmp_path: Path) -> Filmed:
     clock = SimulatedClock(start_utc_ns=START_NS)
     return Filmed(request.param(tmp_path, clock), clock)
