@@ -12,9 +12,11 @@ from node.mandate.in_force import InForce, believed_root, in_force
 from node.mandate.store import DocumentStore, read_document
 from node.masks.geometry import Geometry
 from node.messages import AuditRequest, RecorderAlive, VersionFloors
+from node.service import Every
 from node.unanswered import Unanswered
 
 MOST_REFUSALS = 16
+AGAIN_S = 10.0
 
 
 class Documents:
@@ -38,6 +40,7 @@ class Documents:
         self._send = send
         self._read_as: tuple[str, int] | None = None
         self._floors = VersionFloors()
+        self._again = Every(AGAIN_S, clock=clock)
         self._refusals: Unanswered[str, AuditRequest] = Unanswered(clock=clock, most=MOST_REFUSALS)
         self.in_force: InForce | None = None
         """What was read last; None before the recorder has said what counts, or without a root."""
@@ -45,13 +48,17 @@ class Documents:
         """Why something is not in force; empty if nothing is wrong."""
 
     def changed(self, alive: RecorderAlive) -> bool:
-        """Whether the recorder has committed something, or is another one, since the documents were read."""
+        """Whether the recorder has committed something, or is another one, since the documents were read.
+
+        What is wrong with them is looked at again and again: a disk that did not let them be read may do so now.
+        """
         self._clock.raise_floor(alive.time_floor_ns)
-        return self._read_as != (alive.instance, alive.generation)
+        again = bool(self.trouble) and self._again.due()
+        return again or self._read_as != (alive.instance, alive.generation)
 
     def read(self, alive: RecorderAlive, *, geometry: Geometry) -> InForce | None:
         """Read and verify them all. A recorder that forgot what was in force does not bring an older one back."""
-        self._read_as = (alive.instance, alive.generation)
+        before, self._read_as = self.trouble, (alive.instance, alive.generation)
         self._floors = _highest(self._floors, alive.floors)
         try:
             root = believed_root(
@@ -64,7 +71,7 @@ class Documents:
                 self._store, root=root, node=self._node, floors=self._floors, geometry=geometry
             )
             self.trouble = self.in_force.mandate_refused or self.in_force.masks_refused
-        if self.trouble:
+        if self.trouble and self.trouble != before:
             self._note(self.trouble)
         return self.in_force
 
