@@ -190,7 +190,7 @@ class Recorder:
                 if answer is not None:
                     self._bus.send(answer, to="camera")
             case CameraAlive():
-                self._footage.camera_is(message.instance)
+                self._footage.camera_is(message)
                 self._statements.camera_is(message.instance)
             case CameraReport():
                 self._camera_looks(message.geometry)

@@ -17,6 +17,7 @@ from node.errors import Refused
 from node.mandate.ids import new_ulid
 from node.messages import (
     MAX_TOLD_SEGMENTS,
+    CameraAlive,
     CloseSegment,
     OpenSegment,
     RecordsStored,
@@ -65,7 +66,9 @@ class Footage:
         self._unfinished: list[Path] = []
         self._opening: OpenSegment | None = None
         self._owner: str | None = None
-        self._heard_ns = 0
+        self._written_ns = 0
+        self.heard_ns = 0
+        """When the camera said the sign of life that was taken last."""
         self.turn = new_ulid(clock.now().utc_ns)
         """Under which a segment may begin."""
         self.records = 0
@@ -96,15 +99,16 @@ class Footage:
             return self._refused(message.segment, sentence(error))
         return RecordsStored(message.segment, self._stored.get(message.segment, 0))
 
-    def camera_is(self, instance: str) -> None:
+    def camera_is(self, alive: CameraAlive) -> None:
         """A sign of life. Another instance than the one whose segment is open will not go on with it."""
-        if self._ring.open_segment is not None and self._owner not in {None, instance}:
+        if self._ring.open_segment is not None and self._owner not in {None, alive.instance}:
             self.cut()
-        self._owner = instance
+        self._owner = alive.instance
+        self.heard_ns = alive.said_ns
 
     def tend(self) -> None:
         """What is due without any message: a silent camera's segment ends; what could not be finished is."""
-        if self._ring.open_segment is not None and self._clock.boottime_ns() - self._heard_ns >= SILENT_NS:
+        if self._ring.open_segment is not None and self._clock.boottime_ns() - self._written_ns >= SILENT_NS:
             self.cut()
 
     def try_again(self) -> None:
@@ -133,7 +137,7 @@ class Footage:
 
     def _do(self, message: SegmentMessage) -> None:
         if message.segment == self._ring.open_segment:
-            self._heard_ns = self._clock.boottime_ns()
+            self._written_ns = self._clock.boottime_ns()
         if self._is_repeated(message):
             return
         match message:
@@ -172,7 +176,7 @@ class Footage:
         self._ring.write(message)
         self._storage.works("ring")
         self._opening, self._owner = message, None
-        self._heard_ns = self._clock.boottime_ns()
+        self._written_ns = self._clock.boottime_ns()
         self._begun = True
         self._stored[message.segment] = 0
         while len(self._stored) > MAX_TOLD_SEGMENTS:

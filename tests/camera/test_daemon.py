@@ -102,6 +102,7 @@ class Node:
             instance=instance,
             turn=self.turn,
             stored=tuple(StoredSegment(*told) for told in list(self.counts.items())[-8:]),
+            heard_ns=0,
             generation=self.generation,
             floors=self.floors,
             time_floor_ns=0,
@@ -376,7 +377,7 @@ def test_a_recorder_that_answers_nothing_does_not_stop_the_camera(node: Node) ->
     report = [m for m in drained(node.uplink) if isinstance(m, CameraReport)][-1]
     assert report.dark is None
     assert report.unacknowledged <= 12
-    assert report.dropped_fragments > 0
+    assert report.dropped_fragments == 0  # they lie in its inbox, and it may yet wake up
 
 
 def test_a_root_that_does_not_follow_from_the_first_one_counts_for_nothing(node: Node) -> None:
