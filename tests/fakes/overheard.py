@@ -17,6 +17,7 @@ from node.masks.geometry import Geometry
 from node.messages import (
     AuditCommitted,
     AuditRequest,
+    CameraAlive,
     CloseSegment,
     Daemon,
     EventHappened,
@@ -93,6 +94,7 @@ class Listener:
         self._taken: dict[Daemon, int] = {"recorder": 0, "uplink": 0}
         self._sealed: list[Message] = []
         self._stored: dict[str, int] = {}
+        self._heard_ns = 0
         self._answers: list[tuple[Daemon, Message]] = []
         for name, end in self._ends.items():
             assert camera.connected(name), f"the {name}'s inbox was never there"
@@ -101,7 +103,16 @@ class Listener:
     def alive(self, *, generation: int, floors: VersionFloors) -> None:
         """What the recorder says once a second, and when documents have changed."""
         stored = tuple(StoredSegment(*told) for told in list(self._stored.items())[-8:])
-        self._answers.append(("recorder", RecorderAlive("0" * 26, "1", stored, generation, floors, 0)))
+        alive = RecorderAlive(
+            instance="0" * 26,
+            turn="1",
+            stored=stored,
+            heard_ns=self._heard_ns,
+            generation=generation,
+            floors=floors,
+            time_floor_ns=0,
+        )
+        self._answers.append(("recorder", alive))
 
     def hear(self) -> None:
         """Everything that the camera has said until now."""
@@ -145,6 +156,8 @@ class Listener:
                 self._answers.append((name, RecordsStored(message.segment, message.index + 1)))
             case OpenSegment() | CloseSegment():
                 self._sealed.append(message)
+            case CameraAlive():
+                self._heard_ns = message.said_ns
             case EventHappened():
                 self._answers.append((name, EventTaken(message.id, message.stage)))
             case AuditRequest():

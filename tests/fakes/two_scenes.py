@@ -31,7 +31,8 @@ class Behind:
         luma = touched(outlines, masks.geometry.main, margin_px=masks.guard_band_px)
         height, width = luma.shape
         padded = np.pad(luma, ((0, height % 2), (0, width % 2)))
-        return cls(luma, padded.reshape(len(padded) // 2, 2, -1, 2).any(axis=(1, 3)))
+        of_blocks = padded.reshape(len(padded) // 2, 2, -1, 2)
+        return cls(luma, np.logical_or.reduce(of_blocks, axis=(1, 3)))
 
 
 def scene(
