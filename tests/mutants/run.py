@@ -66,14 +66,16 @@ def main(names: Sequence[str]) -> int:
         console.print(f"no mutant is called {', '.join(sorted(unknown)) or 'anything'}")
         return 2
     files = tracked_files()
+    killers = sorted({killer for mutant in mutants for killer in mutant.killers})
     with console.status("the tests without any patch"):
-        sound = without_a_patch(mutants, files)
-    if sound:
-        console.print(f"without any patch: {sound}", markup=False)
+        unpatched = without_a_patch(killers, files)
+    if unpatched.wrong:
+        console.print(f"without any patch: {unpatched.wrong}", markup=False)
         return 1
     with ThreadPoolExecutor(WORKERS) as pool, console.status(f"{len(mutants)} mutants"):
         verdicts = list(pool.map(lambda mutant: tried(mutant, files), mutants))
     table = Table("mutant", "what it undoes", "killed by", "s")
+    table.add_row("(no patch)", "Nothing.", unpatched.killed_by, f"{unpatched.seconds:.0f}")
     for mutant, verdict in zip(mutants, verdicts, strict=True):
         fate = f"NOT KILLED: {verdict.wrong}" if verdict.wrong else verdict.killed_by
         table.add_row(mutant.name, mutant.undoes, fate, f"{verdict.seconds:.0f}")
@@ -87,9 +89,11 @@ def read(path: Path) -> Mutant:
     """A patch file's own words, which stand before the first difference."""
     words, found, _ = path.read_text().partition("\ndiff --git ")
     lines = words.splitlines()
-    assert found, f"{path.name} changes nothing"
+    if not found:
+        sys.exit(f"{path.name}: changes nothing")
     killers = tuple(line.split(": ", 1)[1] for line in lines if line.startswith("Killed-by: "))
-    assert killers, f"{path.name} names no test"
+    if not killers:
+        sys.exit(f"{path.name}: names no test that kills it")
     raises = frozenset(line.split(": ", 1)[1] for line in lines if line.startswith("Raises: "))
     return Mutant(path.stem, path, lines[0], killers, raises or frozenset(ASSERTIONS))
 
@@ -100,14 +104,20 @@ def tracked_files() -> list[str]:
     return [name for name in listed.stdout.split("\0") if (TREE / name).is_file()]
 
 
-def without_a_patch(mutants: Iterable[Mutant], files: Sequence[str]) -> str:
-    """What is wrong with the named tests on the tree as it is; empty if all of them pass."""
-    killers = sorted({killer for mutant in mutants for killer in mutant.killers})
+def without_a_patch(killers: Sequence[str], files: Sequence[str]) -> Verdict:
+    """Whether the named tests pass in a copy of the tree as it is: a test that always fails kills nothing."""
+    started = perf_counter()
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy = copied(Path(folder), files)
         testimony, said = run_tests(copy, killers)
-    if testimony is None or testimony.elsewhere:
-        return said if testimony is None else f"the copy's code was not used: {testimony.elsewhere[0]}"
+    wrong = said if testimony is None else not_sound(killers, testimony)
+    return Verdict(f"nothing: all {len(killers)} named tests pass", wrong, perf_counter() - started)
+
+
+def not_sound(killers: Sequence[str], testimony: Testimony) -> str:
+    """Which of the named tests did not pass; empty if all of them did."""
+    if testimony.elsewhere:
+        return f"the copy's code was not used: {testimony.elsewhere[0]}"
     bad = [f"{test} {outcome}" for test, outcome in testimony.outcomes.items() if outcome != "passed"]
     absent = [killer for killer in killers if not ran(killer, testimony)]
     return "; ".join([*bad, *(f"{killer} does not exist" for killer in absent)])
@@ -127,7 +137,7 @@ def tried(mutant: Mutant, files: Sequence[str]) -> Verdict:
             return Verdict("", f"the patch does not apply: {last_line(applied.stderr)}", 0.0)
         testimony, said = run_tests(copy, mutant.killers)
     wrong = said if testimony is None else what_is_wrong(mutant, testimony)
-    return Verdict(", ".join(map(short, mutant.killers)), wrong, perf_counter() - started)
+    return Verdict("; ".join(map(short, mutant.killers)), wrong, perf_counter() - started)
 
 
 def what_is_wrong(mutant: Mutant, testimony: Testimony) -> str:
@@ -188,8 +198,9 @@ def last_line(text: str) -> str:
 
 
 def short(test: str) -> str:
-    """File and test without the folders."""
-    return test.rpartition("/")[2]
+    """The test's file, and its name as the sentence that it is."""
+    file, _, name = test.rpartition("/")[2].partition("::")
+    return f"{file}: {name.removeprefix('test_').replace('_', ' ')}"
 
 
 if __name__ == "__main__":
