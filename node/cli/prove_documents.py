@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from node.camera.filming import raster_of
 from node.cli.prove_trial import Under
 from node.errors import Refused
 from node.mandate import trust
@@ -14,7 +15,6 @@ from node.mandate.example import NODE, make_documents, make_keys
 from node.mandate.signatures import add_signature, parse, sign
 from node.mandate.store import read_document
 from node.masks.geometry import Geometry
-from node.masks.raster import rasterise
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def masked_and_unmasked(
         floor=1,
         current=None,
     )
-    raster = rasterise(masks.outlines, geometry, guard_px=masks.guard_band_px)
+    raster = raster_of(believed, geometry)
     if not raster.main.luma.any():
         raise Refused("every mask lies outside the picture: nothing to prove")
     bare = make_documents(keys, start_ns=start_ns, geometry=geometry, polygons=())
@@ -70,5 +70,5 @@ def masked_and_unmasked(
     return (
         masks,
         Under(mandate, believed, raster),
-        Under(open_mandate, None, rasterise((), geometry, guard_px=0)),
+        Under(open_mandate, None, raster_of(None, geometry)),
     )

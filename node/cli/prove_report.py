@@ -83,8 +83,8 @@ def show(proof: Proof) -> None:
         f"samples that must be black, in every frame of every run: {proof.samples_checked:,}; "
         f"not exactly black: {proof.samples_not_black:,}",
         f"compared with the run as filmed: {made.scores:,} scores, {made.events} beginnings and ends of events, "
-        f"{made.fragments} fragments of {made.fragment_bytes:,} bytes, {made.segments} segments of "
-        f"{made.records} records",
+        f"{made.fragments} fragments ({made.fragment_bytes:,} bytes), {made.records} records, "
+        f"segments: {made.segments}",
     )
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
