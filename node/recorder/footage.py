@@ -56,6 +56,7 @@ class Footage:
         storage: Storage,
         finish_later: Callable[[Path], object],
         last: tuple[StoredSegment, ...],
+        unfinished: tuple[Path, ...] = (),
     ) -> None:
         self._ring = ring
         self._clock = clock
@@ -63,7 +64,7 @@ class Footage:
         self._finish_later = finish_later
         self._stored = {told.segment: told.count for told in last}
         self._begun = False  # in this turn
-        self._unfinished: list[Path] = []
+        self._unfinished = list(unfinished)
         self._opening: OpenSegment | None = None
         self._owner: str | None = None
         self._written_ns = 0
