@@ -8,7 +8,7 @@ from node.cli.prove_trial import PARTS
 
 WIDTH = 110
 MAX_REPORT_BYTES = 1 << 20
-_NAMES = {"sealed": "sealed lengths"}
+NAMES = {"sealed": "sealed lengths"}
 
 
 class Black(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ def _size(size: tuple[int, int]) -> str:
 
 
 def _runs(proof: Proof) -> Table:
-    table = Table("behind the masks", *(_NAMES.get(part, part) for part in PARTS))
+    table = Table("behind the masks", *(NAMES.get(part, part) for part in PARTS))
     for run in proof.runs:
         table.add_row(run.content, *("DIFFERENT" if part in run.different else "the same" for part in PARTS))
     return table

@@ -8,7 +8,7 @@ processor (stray light, colour interpolation, metering), is not in a video: agai
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ from node.cli.prove_content import (
     unchanged,
 )
 from node.cli.prove_documents import GivenMasks, masked_and_unmasked
-from node.cli.prove_report import Black, ControlLine, MadeLine, Proof, RunLine
-from node.cli.prove_trial import Camera, Trial, Under
+from node.cli.prove_report import NAMES, Black, ControlLine, MadeLine, Proof, RunLine
+from node.cli.prove_trial import PARTS, Camera, Trial, Under
 from node.cli.replay_progress import ReplayProgress
 from node.cli.replay_run import default_bits_per_second
 from node.clock import NS, SimulatedClock
@@ -155,21 +155,7 @@ class ProofRun:
             raise Refused(f"{self._settings.video}: nothing was filmed")
         runs = tuple(RunLine(name, trial.different) for name, trial in self._runs.items())
         controls = tuple(control.line for control in self._controls)
-        why_not = (
-            *(
-                f"what is behind the masks shows: {run.content} makes other {run.different[0]}"
-                for run in runs
-                if run.different
-            ),
-            *(
-                f"the comparison is blind: {control.change} is not seen in {part}"
-                for control in controls
-                for part in control.must
-                if part not in control.different
-            ),
-            *([f"{blackness.wrong} samples behind masks are not black"] if blackness.wrong else []),
-            *([f"{made.black_frames} frames could not be painted"] if made.black_frames else []),
-        )
+        why_not = _why_not(runs, controls, not_black=blackness.wrong, not_painted=made.counts.black_frames)
         kinds = [kind for kind, _ in made.sealed]
         return Proof(
             video=self._settings.video.name,
@@ -205,3 +191,23 @@ class ProofRun:
 def _hidden(masks: MaskSet, raster: MaskRaster) -> Hidden:
     outlines = [sensor_to_stream(p, raster.geometry, raster.geometry.main) for p in masks.outlines]
     return hidden_samples(outlines, raster, guard_px=masks.guard_band_px)
+
+
+def _why_not(
+    runs: Sequence[RunLine], controls: Sequence[ControlLine], *, not_black: int, not_painted: int
+) -> tuple[str, ...]:
+    """All that speaks against it."""
+    leaking = [run for run in runs if run.different]
+    parts = [NAMES.get(part, part) for part in PARTS if any(part in run.different for run in leaking)]
+    leak = f"{', '.join(run.content for run in leaking)} behind the masks made other {', '.join(parts)}"
+    return (
+        *([leak] if leaking else []),
+        *(
+            f"the comparison is blind: {control.change} is not seen in {part}"
+            for control in controls
+            for part in control.must
+            if part not in control.different
+        ),
+        *([f"{not_black} samples behind masks are not black"] if not_black else []),
+        *([f"{not_painted} frames could not be painted"] if not_painted else []),
+    )

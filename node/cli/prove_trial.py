@@ -1,7 +1,7 @@
 """One run of the camera's own way over footage: painter, analysis, encoder, fragments, sealing. Nothing is kept.
 
 What comes out at each seam is noted, so that two runs can be compared: pictures sample by sample, scores and events
-exactly, fragments byte by byte before sealing, and what is sealed by kind and length.
+exactly, fragments byte by byte before sealing, what is sealed by kind and length, and the counters that are reported.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from node.camera.encoder import X264Encoder
 from node.camera.fragments import Fragment
 from node.camera.gate import Gate
 from node.camera.painter import MaskedFrame, Painter
-from node.camera.pipeline import Pipeline
+from node.camera.pipeline import Pipeline, PipelineCounts
 from node.camera.segments import SealedUnder, SegmentSealer
 from node.camera.source import Picture, new_picture, scale_into
 from node.camera.stages import Stages
@@ -31,7 +31,7 @@ from node.masks.raster import MaskRaster
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.sealing.aead import fastest_aead
 
-PARTS = ("pictures", "scores", "events", "fragments", "sealed")
+PARTS = ("pictures", "scores", "events", "fragments", "sealed", "counts")
 """What is compared, in the order in which it comes about."""
 
 
@@ -58,14 +58,19 @@ class Under:
 class Made:
     """All that one run has made so far."""
 
-    frames: int = 0
-    black_frames: int = 0
     scores: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     fragments: list[tuple[int, bytes, int, int]] = field(default_factory=list)
     """Length, SHA-256 of init and data, start, frames of each."""
     sealed: list[tuple[str, int]] = field(default_factory=list)
     """What went to the recorder: type, and length or count."""
+    counts: PipelineCounts = field(default_factory=PipelineCounts)
+    """What a node tells of itself."""
+
+    @property
+    def frames(self) -> int:
+        """Frames that came out."""
+        return self.counts.frames
 
 
 class Trial:
@@ -107,8 +112,7 @@ class Trial:
         self.frame = None
         self._source.hand(main, self._alter, sensor_ns)
         self._pipeline.advance()
-        counts, other = self._pipeline.counts, self._against
-        self.made.frames, self.made.black_frames = counts.frames, counts.black_frames
+        other = self._against
         if other is not None:
             self._other_pictures |= not _same(self.frame, other.frame)
 
@@ -144,6 +148,7 @@ class Trial:
             footage=_Noted(self.made, SegmentSealer(under=sealed_under, send=self._note)),
             analyser=_Seen(analyser, self._see),
             stages=Stages(),
+            counts=self.made.counts,
         )
 
     def _see(self, frame: MaskedFrame) -> None:
