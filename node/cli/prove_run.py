@@ -136,9 +136,12 @@ class ProofRun:
         limit_s = self._settings.seconds
         self._source.open()
         while (request := self._source.next_request()) is not None:
-            if limit_s is not None and request.sensor_ns > limit_s * NS:
-                return
-            yield request
+            try:
+                if limit_s is not None and request.sensor_ns > limit_s * NS:
+                    return
+                yield request
+            finally:
+                request.release()
 
     def _take(self, request: Request) -> None:
         trials = [self._filmed, *self._runs.values()]
