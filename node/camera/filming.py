@@ -112,7 +112,7 @@ class Filming:
         self.under(self._documents)
 
     def _new_pipeline(self, mandate: Believed[Mandate], masks: Believed[MaskSet] | None) -> Pipeline:
-        raster = _raster(masks, self.geometry)
+        raster = raster_of(masks, self.geometry)
         self._delivery.begin(
             SealedUnder(
                 node=self._node,
@@ -150,7 +150,8 @@ class Filming:
         )
 
 
-def _raster(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:
+def raster_of(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:
+    """What a mask set makes black; nothing, where the mandate says that there is nothing to mask."""
     if masks is None:
         return rasterise((), geometry, guard_px=0)
     return rasterise(masks.document.outlines, geometry, guard_px=masks.document.guard_band_px)
