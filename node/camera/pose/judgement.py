@@ -25,8 +25,10 @@ SOON_SECONDS = 0.3
 """A camera that seems away is looked at again so soon, as long as looks are left (`MOST_LOOKS`)."""
 MOST_LOOKS = 3.0
 """One look a second is earned, and so many can be saved for a moment of doubt."""
-AWAY_SECONDS = 0.5
-STRANGE_LOOKS = 3
+AWAY_LOOKS, AWAY_SECONDS = 2, 0.5
+GUST_AWAY_LOOKS, GUST_AWAY_SECONDS = 4, 2.5
+"""What it takes instead when the camera was seen to swing, up to `GUST_SECONDS` ago."""
+GUST_SECONDS = 6.0
 RETURN_LOOKS, RETURN_SECONDS = 3, 1.5
 RETURN_SHARE = 0.85
 """Of the band: who comes back must come back a little further than where it was lost."""
@@ -34,7 +36,9 @@ GUST_LOOKS = 9
 FORGET_SECONDS = 5.0
 """So long after the last look at it a doubt counts no more."""
 _SAME_SIDE = 0.5
-_AT_REST = 0.35
+_OUTLIER_BANDS = 3.0
+_UNEVEN_SECONDS = 0.3
+_GOLDEN = 0.618034
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,12 @@ class Judgement:
     """All looks of one camera. `band_px`: how far the landmarks may move, in main pixels."""
 
     def __init__(self, *, band_px: float, confirmed: bool) -> None:
-        self._band_px = band_px
+        self.band_px = band_px
         self._confirmed = confirmed
         self._looks_left = MOST_LOOKS
         self._last_ns: int | None = None
+        self._count = 0
+        self._swung_ns: int | None = None
         self._away: list[tuple[int, Look]] = []
         self._back: list[int] = []
         self._lately: deque[Moves] = deque(maxlen=GUST_LOOKS)
@@ -70,13 +76,16 @@ class Judgement:
             return True
         since_s = (now_ns - self._last_ns) / NS
         wanted_s = SOON_SECONDS if self._away and not self.lost else LOOK_SECONDS
-        return since_s >= wanted_s and self._looks_left + since_s >= 1.0
+        # Never in step with a swinging pole: looks that must wait are unevenly apart.
+        uneven_s = _UNEVEN_SECONDS * (self._count * _GOLDEN % 1.0)
+        return since_s >= wanted_s and self._looks_left + max(0.0, since_s - uneven_s) >= 1.0
 
     def take(self, look: Look, now_ns: int) -> None:
         """What the look of this moment found."""
         if self._last_ns is not None:
             self._looks_left = min(MOST_LOOKS, self._looks_left + (now_ns - self._last_ns) / NS)
         self._looks_left -= 1.0
+        self._count += 1
         self._last_ns = now_ns
         if look.moves:
             self._lately.append(look.moves)
@@ -88,11 +97,16 @@ class Judgement:
     def _keep_watch(self, look: Look, now_ns: int) -> None:
         self._away = [(ns, past) for ns, past in self._away if now_ns - ns < FORGET_SECONDS * NS]
         if look.finding == "in_place":
+            if any(past.moves for _, past in self._away):
+                self._swung_ns = now_ns
             self._away.clear()
             self._confirmed = True
         elif look.finding != "blind":
-            if look.moves and any(past.moves and not _same_side(past.moves, look.moves) for _, past in self._away):
-                self._away.clear()  # a gust: it was on the other side a moment ago
+            if look.moves and any(
+                past.moves and not _same_side(past.moves, look.moves) for _, past in self._away
+            ):
+                self._swung_ns = now_ns
+                self._away.clear()
             self._away.append((now_ns, look))
         if self._is_away(now_ns) or self._is_leaning():
             self.lost = True
@@ -100,19 +114,25 @@ class Judgement:
             self._back.clear()
 
     def _is_away(self, now_ns: int) -> bool:
-        """Away for a while and not swinging: landmarks elsewhere twice in a row count, unknown edges three times."""
-        if len(self._away) < 2 or now_ns - self._away[0][0] < AWAY_SECONDS * NS:  # noqa: PLR2004
+        """Away for a while, all of it on one side."""
+        if not self._away:
             return False
-        moved = sum(look.finding == "moved" for _, look in self._away)
-        return moved >= 2 or len(self._away) >= STRANGE_LOOKS  # noqa: PLR2004
+        swings = self._swung_ns is not None and now_ns - self._swung_ns < GUST_SECONDS * NS
+        looks, seconds = (GUST_AWAY_LOOKS, GUST_AWAY_SECONDS) if swings else (AWAY_LOOKS, AWAY_SECONDS)
+        return len(self._away) >= looks and now_ns - self._away[0][0] >= seconds * NS
 
     def _is_leaning(self) -> bool:
         """In gusts no two looks agree; their middle tells whether the camera still hangs where it did."""
-        return len(self._lately) == GUST_LOOKS and furthest(_middle(self._lately)) > self._band_px
+        return len(self._lately) == GUST_LOOKS and furthest(self._middle()) > self.band_px
+
+    def _middle(self) -> Moves:
+        """The mean of the last looks; one that is far off weighs no more than three bands."""
+        most = _OUTLIER_BANDS * self.band_px
+        return tuple(float(part) for part in np.clip(np.array(self._lately), -most, most).mean(axis=0))
 
     def _seek(self, look: Look, now_ns: int) -> None:
         """Found again when it was well in place several times in a row."""
-        if look.finding == "in_place" and furthest(look.moves) <= RETURN_SHARE * self._band_px:
+        if look.finding == "in_place" and furthest(look.moves) <= RETURN_SHARE * self.band_px:
             self._back.append(now_ns)
         elif look.finding != "blind":
             self._back.clear()
@@ -132,7 +152,3 @@ def _same_side(before: Moves, now: Moves) -> bool:
     one, two = np.array(before), np.array(now)
     lengths = float(np.linalg.norm(one) * np.linalg.norm(two))
     return float(one @ two) > _SAME_SIDE * lengths
-
-
-def _middle(lately: deque[Moves]) -> Moves:
-    return tuple(float(part) for part in np.median(np.array(lately), axis=0))

@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.camera.pose.structure import Field, Levels, Sight, Structure
+from node.formats.pose import DIRECTIONS, LEAST_LANDMARKS, PoseLandmark, PoseReference
+from node.masks.geometry import Size
 
 Vectors = NDArray[np.float32]
 """(n, 2)."""
 
-MOST = 360
-LEAST = 24
+MOST = 256
+LEAST = LEAST_LANDMARKS
 """Of fewer nothing is concluded."""
 SPACING_PX = 6
 """Working pixels: one landmark at most in each square of that side, so that they are dots and not a drawing."""
-DIRECTIONS = 64
+_WHOLE = 65_536  # a picture's side in a reference
 _STEADY = 0.45
 """The mean vector's length from which an edge stayed: 1 is always there, clear, and in one direction."""
 _REGIONS = (6, 4)
@@ -33,14 +35,37 @@ class Landmarks:
     places: Vectors
     directions: Vectors
 
+    def __len__(self) -> int:
+        return len(self.places)
+
     @property
     def normals(self) -> Vectors:
         """(n, 2) unit vectors across the edges."""
-        angle = np.arctan2(self.directions[:, 1], self.directions[:, 0]) / 2
-        return np.stack((np.cos(angle), np.sin(angle)), axis=1).astype(np.float32)
+        return _normals(self.directions)
 
-    def __len__(self) -> int:
-        return len(self.places)
+    @classmethod
+    def of(cls, reference: PoseReference, size: Size) -> "Landmarks":
+        """A reference's, in a picture of that working size."""
+        y, x, direction = np.array(reference.landmarks, np.float64).T
+        places = np.stack((x * size[0], y * size[1]), axis=1) / _WHOLE
+        angle = 2 * np.pi * direction / DIRECTIONS
+        return cls(
+            places.astype(np.float32), np.stack((np.cos(angle), np.sin(angle)), axis=1).astype(np.float32)
+        )
+
+    def reference(self, size: Size) -> PoseReference:
+        """The same as a reference. Refuses too few."""
+        x, y = np.clip(np.rint(self.places.T / np.array(size)[:, None] * _WHOLE), 0, _WHOLE - 1).astype(int)
+        angle = np.arctan2(self.directions[:, 1], self.directions[:, 0])
+        direction = np.rint(angle * DIRECTIONS / (2 * np.pi)).astype(int) % DIRECTIONS
+        marks = zip(y.tolist(), x.tolist(), direction.tolist(), strict=True)
+        return PoseReference(tuple(sorted(PoseLandmark(*mark) for mark in marks)))
+
+    def within(self, sight: Sight) -> "Landmarks":
+        """Those that can be seen between the masks."""
+        x, y = self.places.astype(np.intp).T
+        seen = sight.clear[y, x]
+        return Landmarks(self.places[seen], self.directions[seen])
 
 
 class Average:
@@ -52,7 +77,7 @@ class Average:
         self.count = 0
 
     def add(self, structure: Structure, *, shift: tuple[float, float] = (0.0, 0.0), most: int) -> None:
-        """Take in a picture that lies `shift` (x, y working pixels) beside the average; it counts 1 in `most` or more."""
+        """Take in a picture that lies `shift` (x, y working pixels) beside the average; it counts 1 in `most`."""
         self.count += 1
         weight = 1.0 / min(self.count, most)
         field, steepness = structure.field, structure.steepness
@@ -63,6 +88,11 @@ class Average:
             steepness = np.asarray(cv2.warpAffine(steepness, back, size, flags=cv2.INTER_NEAREST))
         cv2.accumulateWeighted(field, self._field, weight)
         cv2.accumulateWeighted(steepness, self._steepness, weight)
+
+    def hide(self, sight: Sight) -> None:
+        """Forget what other masks cover."""
+        self._field[~sight.clear] = 0.0
+        self._steepness[~sight.clear] = 0.0
 
     def landmarks(self, sight: Sight) -> Landmarks:
         """The edges that stayed: spread over the picture and over all directions, the clearest first."""
@@ -78,15 +108,17 @@ class Average:
         return Landmarks(exact.astype(np.float32), directions.astype(np.float32))
 
 
-def _normals(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normals(directions: Vectors) -> Vectors:
     angle = np.arctan2(directions[:, 1], directions[:, 0]) / 2
-    return np.stack((np.cos(angle), np.sin(angle)), axis=1)
+    return np.stack((np.cos(angle), np.sin(angle)), axis=1).astype(np.float32)
 
 
 def _peaks(worth: NDArray[np.float32]) -> NDArray[np.intp]:
     """(m, 2) x, y of the best pixel of each square that has one."""
     height, width = (side // SPACING_PX * SPACING_PX for side in worth.shape)
-    squares = worth[:height, :width].reshape(height // SPACING_PX, SPACING_PX, width // SPACING_PX, SPACING_PX)
+    squares = worth[:height, :width].reshape(
+        height // SPACING_PX, SPACING_PX, width // SPACING_PX, SPACING_PX
+    )
     flat = squares.swapaxes(1, 2).reshape(height // SPACING_PX, width // SPACING_PX, -1)
     best = flat.argmax(axis=2)
     rows, columns = np.nonzero(flat.max(axis=2) > 0)

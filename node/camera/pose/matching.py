@@ -15,12 +15,13 @@ from node.camera.pose.structure import Field, Sight, Structure
 from node.masks.geometry import Size
 
 Shift = tuple[float, float]
+"""x, y in working pixels."""
 Pose = NDArray[np.float64]
 """Shift in x and y, roll, growth."""
 
 POOL = 4
 """Working pixels a cell of the correlation."""
-DECOYS = 32
+DECOYS = 24
 _REACHES_PX = (6, 4, 2)
 _NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
 _CLEAR, _LEAST_CLEAR = 0.4, 8
@@ -102,7 +103,7 @@ class Matcher:
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
         x, y = (self._places // POOL).astype(np.intp).T
         np.add.at(canvas, (y, x), np.stack((self._directions.real, -self._directions.imag), axis=1))
-        return np.asarray(cv2.dft(canvas, flags=cv2.DFT_COMPLEX_INPUT))
+        return np.asarray(cv2.dft(canvas, flags=cv2.DFT_COMPLEX_INPUT), np.float32)
 
     def _moved(self, pose: Pose) -> Vectors:
         return np.asarray(self._places + _displaced(pose, self._arms), np.float32)
@@ -110,7 +111,7 @@ class Matcher:
     def _closer(self, edges: "_Edges", pose: Pose, reach: int) -> Pose:
         """One step of fitting: each landmark looks across its edge for the steepest place in its own direction."""
         steps = np.arange(-reach, reach + 1, dtype=np.float32)
-        at = self._moved(pose) + steps[:, None, None] * self._across
+        at: Vectors = np.asarray(self._moved(pose) + steps[:, None, None] * self._across, np.float32)
         alike, steepness = edges.alike(at, self._directions), edges.steepness(at)
         found = np.maximum(alike, 0.0) * np.sqrt(steepness)
         best = (found * (1.0 - _NEARNESS * np.abs(steps))[:, None]).argmax(axis=0)
@@ -153,7 +154,7 @@ class _Edges:
         near = (at + 0.5).astype(np.int32)  # rounds what is not negative; what is does not count
         x, y = near[..., 0], near[..., 1]
         inside = (at[..., 0] >= 0) & (at[..., 1] >= 0) & (x < width) & (y < height)
-        return np.where(inside, y * width + x, 0), inside
+        return (y * width + x) * inside, inside
 
 
 def _design(normals: Vectors, arms: Vectors) -> NDArray[np.float64]:
@@ -170,12 +171,13 @@ def _displaced(pose: Pose, arms: Vectors) -> NDArray[np.float64]:
 
 def _robust(design: NDArray[np.float64], across: NDArray[np.float64], pose: Pose, reach: int) -> Pose:
     """Least squares in which what lies far off counts little; roll and growth are held near none."""
-    weights, step = np.ones(len(across)), np.zeros(4)
-    for width in (reach, reach / 2, max(1.0, reach / 4)):
+    weights: Pose = np.ones(len(across))
+    step: Pose = np.zeros(4)
+    for width in (reach, max(1.0, reach / 3)):
         weighted = design * weights[:, None]
         normal = design.T @ weighted + _PRIOR
-        step = np.linalg.solve(normal, weighted.T @ across - _PRIOR @ pose)
-        weights = 1.0 / np.square(1.0 + np.square((across - design @ step) / width))
+        step = np.asarray(np.linalg.solve(normal, weighted.T @ across - _PRIOR @ pose), np.float64)
+        weights = np.asarray(1.0 / np.square(1.0 + np.square((across - design @ step) / width)), np.float64)
     return step
 
 

@@ -38,6 +38,14 @@ class Structure:
     steepness: Levels
 
 
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """The `share` of what is in sight that has sharp edges, and the share over which they are `spread`."""
+
+    share: float
+    spread: float
+
+
 class Sight:
     """One view's working size, and where edges may be read: nowhere near a mask or the picture's border."""
 
@@ -80,13 +88,16 @@ class Sight:
         steep = cv2.sqrt(cv2.add(xx, yy))
         noise = 0.0 if self._sampled is None else float(np.median(steep[::_EVERY, ::_EVERY][self._sampled]))
         faint = max(FAINT, _NOISE_FACTOR * noise)
-        share = cv2.divide(self._clear, cv2.add(cv2.add(xx, yy), faint * faint))
+        share = cv2.divide(self._clear, np.add(cv2.add(xx, yy), np.float32(faint * faint)))
         real = cv2.multiply(cv2.subtract(xx, yy), share)
         imaginary = cv2.multiply(cv2.multiply(dx, dy), share, scale=2.0)
-        return Structure(np.asarray(cv2.merge((real, imaginary))), np.asarray(steep))
+        return Structure(
+            np.asarray(cv2.merge((real, imaginary)), np.float32),
+            np.asarray(cv2.multiply(steep, self._clear), np.float32),
+        )
 
-    def texture(self, structure: Structure) -> tuple[float, float]:
-        """The share of what is in sight that has sharp edges, and over how much of it they are spread.
+    def texture(self, structure: Structure) -> Texture:
+        """How much a picture shows that could be recognised.
 
         A hand, fog or a picture out of focus has shades, but no sharp edges; noise has no edges that go on.
         """
@@ -102,6 +113,6 @@ class Sight:
         open_parts = cv2.resize(seen, _PARTS, interpolation=cv2.INTER_AREA)
         wide = open_parts > _LEAST_OPEN
         if not wide.any():
-            return 0.0, 0.0
+            return Texture(0.0, 0.0)
         spread = float((here[wide] > _LEAST_FILLED * open_parts[wide]).mean())
-        return float(edges.sum() / max(1.0, seen.sum())), spread
+        return Texture(float(edges.sum() / max(1.0, float(seen.sum()))), spread)
