@@ -1,9 +1,11 @@
 """Landmarks are found again where they went, to a pixel; and not where they are not."""
 
+from collections.abc import Callable
 from math import degrees, hypot
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from node.camera.pose.landmarks import Average, Landmarks
 from node.camera.pose.lock import SURE_ANYWHERE
@@ -68,8 +70,7 @@ def test_in_another_view_nothing_is_found() -> None:
     ],
     ids=["dim", "inverted", "gamma", "fog"],
 )
-def test_light_moves_nothing(light: object) -> None:
-    assert callable(light)
+def test_light_moves_nothing(light: Callable[[Plane], NDArray[np.float64]]) -> None:
     picture = World(5).seen()
     match = Matcher(landmarks(picture), SIGHT).anywhere(SIGHT.structure(noisy(light(picture), 3)))
     assert match.surety > SURE_ANYWHERE
