@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo
 
-.PHONY: help setup demo test check bench faults lock clean
+.PHONY: help setup demo test check bench faults pose lock clean
 help:
 	@echo "make setup   the virtual environment $(VENV), with $(BIN)/stolpe in it"
 	@echo "make demo    a whole node live for 20 s, its broker, its events, its footage opened with two keys, into $(DEMO)/"
@@ -12,6 +12,7 @@ help:
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make bench   the measures, each beside its reference in the same run"
 	@echo "make faults  what a node loses when its parts die, as a table (two minutes)"
+	@echo "make pose    when a turned camera goes black, and what must not trip it, as a table (some minutes)"
 	@echo "make lock    pin the dependencies anew (requirements/*.lock)"
 
 setup: $(VENV)/.ready
@@ -36,6 +37,9 @@ bench: setup
 
 faults: setup
 	$(BIN)/python -m pytest -q -s -p no:randomly tests/system/test_faults.py
+
+pose: setup
+	PYTHONPATH=tests:. $(BIN)/python -m camera.pose.table
 
 lock: setup
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -95,7 +95,7 @@ class Node:
         """Let the camera work, and answer what it says; a step in the dark passes a second."""
         assert self.camera is not None
         for _ in range(count):
-            if self.camera.filming.dark is not None:
+            if not self.camera.filming.is_open:
                 self.clock.wait_until(self.clock.boottime_ns() + NS)
             self.camera.step(timeout_s=0.05)
             self.answer()

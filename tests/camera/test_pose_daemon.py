@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -19,7 +20,6 @@ from node.clock import NS
 from node.formats.pose import PoseReference
 from node.mandate.documents import MaskSet, decode, encode
 from node.mandate.signatures import add_signature, parse, sign
-from node.mandate.store import Kind
 from node.masks.geometry import full_view
 from node.messages import EventHappened
 from node.sealing.keys import new_keys, public_halves, read_private_keys, write_key_files
@@ -28,6 +28,9 @@ from tests.fakes.playback import played
 from tests.fakes.rig import EVENING
 from tests.fakes.scripted import Pictures, filmed
 from tests.fakes.turned import IN_PLACE, Pose, World, noisy, raster_of
+
+if TYPE_CHECKING:
+    from node.mandate.store import Kind
 
 VIEW = full_view(sensor="s", main=(320, 240), lores=(160, 120))
 CORNER = ((0.0, 0.0), (0.2, 0.0), (0.0, 0.2))

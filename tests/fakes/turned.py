@@ -22,6 +22,7 @@ GUARD_PX = 16
 MARGIN = 2
 """The world is so many times as wide and high as a picture."""
 FIELD_OF_VIEW = 66.0
+FULL_HD_PX = 1920
 _GRAIN_MARGIN = 64
 
 

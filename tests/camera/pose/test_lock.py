@@ -2,9 +2,15 @@
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pytest
+from camera.pose.weather import (
+    WEATHER,
+    Weather,
+    dusk,
+    hand,
+    lamps,
+)
 
 from node.camera.painter import Painter
 from node.camera.pose.lock import PoseLock
@@ -85,101 +91,15 @@ def test_a_gust_that_swings_further_trips_nothing(amplitude_px: float, hertz: fl
     assert watched(film, seconds=24, frame_rate=15).changes == []
 
 
-def dusk(picture: Plane, s: float) -> Plane:
-    """Down to a twentieth of the light in ten seconds, and up again."""
-    light = max(0.05, abs(s - 14) / 14)
-    return noisy(16 + (picture - 16.0) * light, round(s * 1000), sigma=3)
-
-
-def lamps(picture: Plane, s: float) -> Plane:
-    """In the dark two lamps go on, and off."""
-    height, width = picture.shape
-    y, x = np.mgrid[0:height, 0:width]
-    pools = sum(np.exp(-(((x - width * c) / 120) ** 2) - ((y - 300) / 120) ** 2) for c in (0.3, 0.7))
-    lit = 0.15 + (pools if 9 <= s < 18 else 0.0)
-    return noisy(16 + (picture - 16.0) * np.clip(lit, 0, 1.2), round(s * 1000), sigma=3)
-
-
-def switched(picture: Plane, s: float) -> Plane:
-    return noisy(picture if int(s) % 6 < 4 else 16 + (picture - 16.0) * 0.05, round(s * 1000), sigma=3)
-
-
-def fog(picture: Plane, s: float) -> Plane:
-    return noisy(picture + (190.0 - picture) * min(0.96, max(0, s - 6) / 10), round(s * 1000))
-
-
-def rain(picture: Plane, s: float) -> Plane:
-    random, wet = np.random.default_rng(round(s * 1000)), picture.copy()
-    for x, y, length in random.uniform(0, 1, (400 if s > 6 else 0, 3)) * (960, 540, 60):
-        cv2.line(wet, (int(x), int(y)), (int(x + length / 5), int(y + length)), 190, 1)
-    return noisy(wet, round(s * 1000))
-
-
-def snow(picture: Plane, s: float) -> Plane:
-    """It falls, and stays on what lies below."""
-    random = np.random.default_rng(round(s * 1000))
-    depth = np.linspace(-0.3, 1, picture.shape[0]).clip(0)[:, None] * min(0.9, max(0, s - 6) / 15)
-    white = np.ascontiguousarray((picture * (1 - depth) + 215 * depth).astype(np.uint8))
-    for x, y, size in random.uniform(0, 1, (500 if s > 6 else 0, 3)) * (960, 540, 5):
-        cv2.circle(white, (int(x), int(y)), int(1 + size), 235, -1)
-    return noisy(white, round(s * 1000))
-
-
-def drops(picture: Plane, s: float) -> Plane:
-    """Twenty drops on the glass."""
-    if s < 6:
-        return noisy(picture, round(s * 1000))
-    wet = np.zeros(picture.shape, np.float32)
-    for x, y, size in np.random.default_rng(4).uniform(0, 1, (20, 3)) * (960, 540, 40):
-        cv2.circle(wet, (int(x), int(y)), int(15 + size), 1.0, -1)
-    blurred = cv2.GaussianBlur(picture, (0, 0), 12)
-    return noisy(picture * (1 - wet) + blurred * wet, round(s * 1000))
-
-
-def crowd(picture: Plane, s: float) -> Plane:
-    """Thirty people and cars pass in front."""
-    full = picture.copy()
-    for x, y, size, speed in np.random.default_rng(5).uniform(0, 1, (30, 4)) * (1200, 400, 150, 120):
-        left = int((x + (30 + speed) * s) % 1200) - 120
-        cv2.rectangle(
-            full, (left, int(y)), (left + int(30 + size / 2), int(y + 60 + size)), int(40 + size), -1
-        )
-        cv2.rectangle(full, (left + 5, int(y + 10)), (left + 20, int(y + 40)), int(220 - size), -1)
-    return noisy(full if s > 6 else picture, round(s * 1000))
-
-
-def hand(picture: Plane, s: float) -> Plane:
-    """Close before the glass, out of focus, for six seconds."""
-    if not 8 <= s < 14:
-        return noisy(picture, round(s * 1000))
-    grain = np.random.default_rng(6).normal(0, 1, picture.shape).astype(np.float32)
-    skin = cv2.GaussianBlur(grain, (0, 0), 25)
-    return noisy(70 + 20 * skin / skin.std(), round(s * 1000))
-
-
-def half_covered(picture: Plane, s: float) -> Plane:
-    """A van stops before more than half of the view."""
-    half = picture.copy()
-    if s >= 6:
-        half[:, :560] = np.roll(picture, 271, axis=0)[::-1, :560]
-    return noisy(half, round(s * 1000))
-
-
-@pytest.mark.parametrize(
-    "weather",
-    [dusk, lamps, switched, fog, rain, snow, drops, crowd, hand, half_covered],
-    ids=lambda w: w.__name__,
-)
+@pytest.mark.parametrize("weather", WEATHER, ids=lambda w: w.__name__)
 @pytest.mark.parametrize("seed", [30])
-def test_light_weather_people_and_hands_trip_nothing(
-    weather: Callable[[Plane, float], Plane], seed: int
-) -> None:
+def test_light_weather_people_and_hands_trip_nothing(weather: Weather, seed: int) -> None:
     picture = World(seed).seen()
     assert watched(lambda s: weather(picture, s), seconds=28, frame_rate=4).changes == []
 
 
 @pytest.mark.parametrize("weather", [dusk, lamps], ids=lambda w: w.__name__)
-def test_a_turn_in_the_dark_is_seen(weather: Callable[[Plane, float], Plane]) -> None:
+def test_a_turn_in_the_dark_is_seen(weather: Weather) -> None:
     world = World(32)
     place, away = world.seen(), world.seen(Pose(pan=6))
     found = watched(lambda s: weather(away if s >= 12.4 else place, s), seconds=18, frame_rate=8)
