@@ -76,14 +76,6 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
     start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    footage = Footage(
-        ring=ring,
-        clock=clock,
-        storage=storage,
-        finish_later=partial(finish, signing=own.signing),
-        last=found.last,
-        unfinished=found.unfinished,
-    )
     keeper = Keeper(
         node=config.node.id,
         store=DocumentStore(Path(paths.documents)),
@@ -93,6 +85,15 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         first_root=start.first_root(Path(paths.root)),
         allow_demo_root=allow_demo_root,
         clock=clock,
+    )
+    footage = Footage(
+        ring=ring,
+        clock=clock,
+        storage=storage,
+        finish_later=partial(finish, signing=own.signing),
+        retention_hours=keeper.retention_hours,
+        last=found.last,
+        unfinished=found.unfinished,
     )
     upkeep = Upkeep(
         clock=clock,
