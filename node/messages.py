@@ -97,9 +97,13 @@ class SegmentRefused(_Message, frozen=True):
 
 
 class CameraAlive(_Message, frozen=True):
-    """Once a second. `instance` is new with every start: a segment that an earlier one began will not go on."""
+    """Once a second. `instance` is new with every start: a segment that an earlier one began will not go on.
+
+    `said_ns` is when, since boot: the recorder says which sign of life it heard last.
+    """
 
     instance: Ulid
+    said_ns: Nanoseconds
 
 
 class VersionFloors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,7 +118,8 @@ class RecorderAlive(_Message, frozen=True):
     """Once a second, and whenever documents changed.
 
     `stored` tells again of the segments written last, by this instance or found by its recovery, the newest last;
-    segments begin under `turn`, which is new with every instance and every refusal.
+    segments begin under `turn`, which is new with every instance and every refusal. `heard_ns` is the `said_ns` of the
+    camera's sign of life that it took last (0: none): what was sent before that and is not stored, is lost.
     The documents on the disk count for those who have verified them against these floors; `generation` grows with
     every commit.
     """
@@ -122,6 +127,7 @@ class RecorderAlive(_Message, frozen=True):
     instance: Ulid
     turn: Short
     stored: Annotated[tuple[StoredSegment, ...], Meta(max_length=MAX_TOLD_SEGMENTS)]
+    heard_ns: Nanoseconds
     generation: Count
     floors: VersionFloors
     time_floor_ns: Nanoseconds

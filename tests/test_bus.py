@@ -251,7 +251,7 @@ def test_a_receiver_that_does_not_read_holds_a_bounded_number(all_four: Daemons)
 
 def test_nothing_is_kept_for_a_receiver_that_is_not_there(tmp_path: Path) -> None:
     with Bus("camera", run=tmp_path, peers=SpawnedPeers(tmp_path / "d")) as camera:
-        assert not camera.send(CameraAlive(ULID), to="recorder")
+        assert not camera.send(CameraAlive(ULID, 1), to="recorder")
         assert camera.counts.not_sent == 1
         assert camera.receive(timeout_s=0) is None
 

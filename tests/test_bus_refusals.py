@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from node.bus import MAX_REFUSED_AT_A_TIME, MESSAGE_BYTES, Bus, SpawnedPeers
 from node.messages import CameraAlive
 
-GOOD = CameraAlive(ULID)
+GOOD = CameraAlive(ULID, 1)
 
 
 @pytest.fixture

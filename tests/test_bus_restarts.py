@@ -150,7 +150,7 @@ def test_a_receiver_that_never_comes_back_costs_a_bounded_queue(seer: Seer, take
     seer.settle()
     taker.signal(signal.SIGSTOP)
     sent = 0
-    while seer.bus.send(CameraAlive(ULID), to="uplink") or connected(seer.bus, "uplink", within_ms=100):
+    while seer.bus.send(CameraAlive(ULID, 1), to="uplink") or connected(seer.bus, "uplink", within_ms=100):
         sent += 1
         assert sent < 10_000  # two queues, and what the kernel holds of such small messages
     assert seer.bus.counts.not_sent >= 1
@@ -163,10 +163,10 @@ def test_sending_works_again_within_a_second_of_a_restart(seer: Seer, taker: Tak
         taker.kill()
         # Away for long enough that the sender has come to try as rarely as it ever does.
         assert not seer.bus.inbox.poll(1500)
-        assert not seer.bus.send(CameraAlive(ULID), to="uplink")
+        assert not seer.bus.send(CameraAlive(ULID, 1), to="uplink")
         taker.start()
         assert connected(seer.bus, "uplink", within_ms=1000)
-        assert seer.bus.send(CameraAlive(ULID), to="uplink")
+        assert seer.bus.send(CameraAlive(ULID, 1), to="uplink")
 
 
 def test_a_process_that_took_the_receiver_s_place_in_the_list_is_believed_and_the_old_one_no_more(

@@ -216,7 +216,7 @@ class CameraDaemon:
             self._report()
 
     def _say_alive(self) -> None:
-        alive = CameraAlive(self._instance)
+        alive = CameraAlive(self._instance, self._clock.boottime_ns())
         self._bus.send(alive, to="recorder")
         self._bus.send(alive, to="uplink")
 

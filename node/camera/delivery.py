@@ -4,11 +4,16 @@ A recorder that was restarted, has no room, or has lost a message gives out a ne
 still on its way. Then a new segment begins with everything that was not stored: so this keeps fragments as they
 were before sealing, in memory only.
 What has to be given up leaves a gap in the footage that says so.
+
+Messages arrive in the order in which they were sent. So a recorder that has heard a later sign of life, and has not
+stored a record that was handed over before, has lost it; one that is only slow has not heard that sign of life yet.
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,10 +22,11 @@ from node.camera.segments import SealedUnder, SegmentSealer
 from node.clock import NS, Clock, Instant
 from node.messages import OpenSegment, RecorderAlive, SealedRecord, SegmentMessage, SegmentRefused
 
+if TYPE_CHECKING:
+    from node.formats.segment import Record
+
 KEPT_NS = 10 * NS
 RETRY_NS = NS
-STALLED_NS = 15 * NS
-"""Twice so long without storing what it was handed, though it lives: it is lost. A card that is slow is not."""
 GIVEN_UP = "the recorder did not take it"
 
 
@@ -30,12 +36,14 @@ class _Item:
 
     under: SealedUnder
     start: Instant
+    taken_ns: int
     until_ns: int = 0
     fragment: Fragment | None = None
     reason: str | None = None
     segment: str | None = None
     index: int = 0
-    sealed_ns: int = 0
+    handed_ns: int | None = None
+    counted: bool = False
 
 
 class Delivery:
@@ -49,11 +57,11 @@ class Delivery:
         self._sealed = 0  # so many items, from the left, are sealed under the segment that is open
         self._outbound: deque[SegmentMessage] = deque()
         self._sealer: tuple[SealedUnder, SegmentSealer] | None = None
+        self._gaps: tuple[Record, ...] = ()
         self._turn: str | None = None
         self._not_before_ns = 0
-        self._suspected_ns: int | None = None
         self.dropped = 0
-        """Fragments that were given up."""
+        """Fragments that were given up, and will not be stored."""
         self.first_stored_ns: int | None = None
         """When the recorder had stored the first fragment, since boot."""
 
@@ -68,23 +76,27 @@ class Delivery:
 
     def add(self, fragment: Fragment, start: Instant) -> None:
         """Take a fragment whose first picture was taken at `start`."""
-        self._items.append(_Item(self._documents, start, fragment=fragment))
+        now_ns = self._clock.boottime_ns()
+        self._items.append(_Item(self._documents, start, now_ns, fragment=fragment))
         for item in self._items:
-            if start.utc_ns - item.start.utc_ns <= KEPT_NS:
+            if now_ns - item.taken_ns <= KEPT_NS:
                 break
             self._give_up(item, start.utc_ns)
+        self._count_dropped(self._sealed)
         self._merge_gaps()
         self.pump()
 
     def gap(self, start_ns: int, until_ns: int, reason: str) -> None:
         """Note that nothing was recorded in between."""
         start = Instant(start_ns, self._clock.now().trust)
-        self._items.append(_Item(self._documents, start, until_ns=until_ns, reason=reason))
+        now_ns = self._clock.boottime_ns()
+        self._items.append(_Item(self._documents, start, now_ns, until_ns=until_ns, reason=reason))
 
     def finish(self, now_ns: int) -> None:
         """End the segment that is open, if there is one."""
         if self._under is not None:
-            self._items.append(_Item(self._documents, Instant(now_ns, self._clock.now().trust)))
+            end = Instant(now_ns, self._clock.now().trust)
+            self._items.append(_Item(self._documents, end, self._clock.boottime_ns()))
             self.pump()
 
     def pump(self) -> None:
@@ -96,6 +108,7 @@ class Delivery:
                 if not self._send(self._outbound[0]):
                     return
                 self._outbound.popleft()
+            self._note_handed_over()
             if self._sealed >= len(self._items):
                 return
             self._seal(self._items[self._sealed])
@@ -122,7 +135,7 @@ class Delivery:
         """What the recorder has stored; another turn, or something that got lost, makes us begin anew."""
         for told in alive.stored:
             self.stored(told.segment, told.count)
-        if alive.turn != self._turn or self._is_stalled():
+        if alive.turn != self._turn or self._is_lost(alive.heard_ns):
             self._begin_anew(alive.turn)
         self.pump()
 
@@ -132,26 +145,26 @@ class Delivery:
             raise ValueError("footage came before the documents that it stands under")
         return self._under
 
-    def _is_stalled(self) -> bool:
-        """Whether the oldest that was handed over is lost: the recorder has lived on, and has not stored it."""
-        now_ns = self._clock.boottime_ns()
-        if not self._sealed or self._outbound or now_ns - self._items[0].sealed_ns < STALLED_NS:
-            self._suspected_ns = None
-            return False
-        if self._suspected_ns is None:
-            self._suspected_ns = now_ns
-        return now_ns - self._suspected_ns >= STALLED_NS
+    def _is_lost(self, heard_ns: int) -> bool:
+        """Whether the recorder went by the oldest that was handed over: it has heard what was said afterwards."""
+        handed_ns = self._items[0].handed_ns if self._sealed else None
+        return handed_ns is not None and heard_ns > handed_ns
+
+    def _note_handed_over(self) -> None:
+        """Everything that is sealed has been sent, as of now."""
+        for n in range(self._sealed - 1, -1, -1):
+            if self._items[n].handed_ns is not None:
+                break
+            self._items[n].handed_ns = self._clock.boottime_ns()
 
     def _seal(self, item: _Item) -> None:
-        item.sealed_ns = self._clock.boottime_ns()
         sealer = self._sealer_under(item)
         if item.reason is not None:
             sealer.gap(item.start.utc_ns, item.until_ns, item.reason)
         elif item.fragment is not None:
             sealer.add(item.fragment, item.start)
         else:
-            sealer.finish(item.start.utc_ns)
-            self._sealer = None
+            self._finish_segment(sealer, item.start.utc_ns)
         self._sealed += 1
         last = next((m for m in reversed(self._outbound) if isinstance(m, SealedRecord)), None)
         if last is not None:
@@ -166,11 +179,16 @@ class Delivery:
 
     def _sealer_under(self, item: _Item) -> SegmentSealer:
         if self._sealer is not None and self._sealer[0] is not item.under:
-            self._sealer[1].finish(item.start.utc_ns)
-            self._sealer = None
+            self._finish_segment(self._sealer[1], item.start.utc_ns)
         if self._sealer is None:
-            self._sealer = item.under, SegmentSealer(under=item.under, send=self._queue)
+            sealer = SegmentSealer(under=item.under, send=self._queue, gaps=self._gaps)
+            self._sealer, self._gaps = (item.under, sealer), ()
         return self._sealer[1]
+
+    def _finish_segment(self, sealer: SegmentSealer, now_ns: int) -> None:
+        """What it had no segment for is told in the next one, under whatever documents that is."""
+        sealer.finish(now_ns)
+        self._sealer, self._gaps = None, sealer.gaps
 
     def _queue(self, message: SegmentMessage) -> None:
         opens = isinstance(message, OpenSegment)
@@ -180,15 +198,22 @@ class Delivery:
         """Forget the open segment with its key; everything not stored goes into the next."""
         self._turn = turn
         self._outbound.clear()
-        self._sealer, self._sealed, self._suspected_ns = None, 0, None
+        self._sealer, self._gaps, self._sealed = None, (), 0
         for item in self._items:
-            item.segment = None
+            item.segment = item.handed_ns = None
+        self._count_dropped(0)
         self._merge_gaps()
 
     def _give_up(self, item: _Item, until_ns: int) -> None:
         if item.fragment is not None:
             item.fragment, item.reason, item.until_ns = None, GIVEN_UP, until_ns
-            self.dropped += 1
+
+    def _count_dropped(self, first: int) -> None:
+        """Of the items from there on, which are not on their way, count the fragments that are no longer there."""
+        for item in islice(self._items, first, None):
+            if item.reason == GIVEN_UP and not item.counted:
+                item.counted = True
+                self.dropped += 1
 
     def _merge_gaps(self) -> None:
         """Neighbours that were given up, and are not sealed, become one gap up to what follows it."""

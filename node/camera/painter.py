@@ -9,11 +9,14 @@ from typing import final
 import cv2
 import numpy as np
 
+from node.camera.patches import patches
 from node.camera.source import Picture, Plane, Request, new_picture
+from node.masks.geometry import Size
 from node.masks.raster import Mask, MaskRaster, StreamMask
 
 LUMA_BLACK = 16
 CHROMA_BLACK = 128
+_BYTE = np.dtype(np.uint8)
 
 
 @final
@@ -34,22 +37,21 @@ class MaskedFrame:
         """Why the frame is black as a whole; None if it was masked as it should be."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Patch:
-    """A connected part of a mask in its bounding box: where, which pixels, and the black to copy there."""
-
-    rows: slice
-    columns: slice
-    pixels: Plane
-    black: Plane
+_Copy = tuple[tuple[slice, slice], Plane, Plane]
+"""Where in a plane, which pixels there, and the black to copy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _StreamPlan:
-    size: tuple[int, int]
-    luma: tuple[_Patch, ...]
-    chroma: tuple[_Patch, ...]
-    interleaved: tuple[_Patch, ...]
+    """What is copied into one stream's planes. The black is as large as a plane, for all patches of it."""
+
+    size: Size
+    shape: tuple[int, int]
+    planar: tuple[tuple[int, ...], ...]
+    semi_planar: tuple[tuple[int, ...], ...]
+    luma: tuple[_Copy, ...]
+    chroma: tuple[_Copy, ...]
+    interleaved: tuple[_Copy, ...]
 
 
 @final
@@ -82,42 +84,39 @@ class Painter:
 
 def _paint(picture: Picture, plan: _StreamPlan) -> None:
     """Every plane must lie as planned: into another layout OpenCV would paint a copy, and say nothing."""
-    width, height = plan.size
-    rows, columns = (height + 1) // 2, (width + 1) // 2
-    shapes = [plane.shape for plane in (picture.luma, *picture.chroma)]
-    planar, interleaved = [(rows, columns)] * 2, [(rows, columns, 2)]
-    if shapes[0] != (height, width) or shapes[1:] not in (planar, interleaved):
-        raise ValueError(f"planes of {shapes} came where {width}x{height} in 4:2:0 was due")
-    if any(plane.dtype != np.uint8 for plane in (picture.luma, *picture.chroma)):
+    shapes = tuple(plane.shape for plane in picture.chroma)
+    if picture.luma.shape != plan.shape or shapes not in (plan.planar, plan.semi_planar):
+        raise ValueError(f"planes of {picture.luma.shape}, {shapes} came where {plan.shape} in 4:2:0 was due")
+    if any(plane.dtype != _BYTE for plane in (picture.luma, *picture.chroma)):
         raise ValueError("the planes are not of bytes")
     _copy(picture.luma, plan.luma)
     for plane in picture.chroma:
-        _copy(plane, plan.chroma if shapes[1:] == planar else plan.interleaved)
+        _copy(plane, plan.chroma if shapes == plan.planar else plan.interleaved)
 
 
-def _copy(plane: Plane, patches: tuple[_Patch, ...]) -> None:
-    for patch in patches:
-        cv2.copyTo(patch.black, patch.pixels, plane[patch.rows, patch.columns])
+def _copy(plane: Plane, copies: tuple[_Copy, ...]) -> None:
+    for where, pixels, black in copies:
+        cv2.copyTo(black, pixels, plane[where])
 
 
 def _plan(mask: StreamMask) -> _StreamPlan:
-    height, width = mask.luma.shape
+    (height, width), (rows, columns) = mask.luma.shape, mask.chroma.shape
     return _StreamPlan(
         size=(width, height),
-        luma=_patches(mask.luma, LUMA_BLACK, channels=1),
-        chroma=_patches(mask.chroma, CHROMA_BLACK, channels=1),
-        interleaved=_patches(mask.chroma, CHROMA_BLACK, channels=2),
+        shape=(height, width),
+        planar=((rows, columns), (rows, columns)),
+        semi_planar=((rows, columns, 2),),
+        luma=_copies(mask.luma, LUMA_BLACK, channels=1),
+        chroma=_copies(mask.chroma, CHROMA_BLACK, channels=1),
+        interleaved=_copies(mask.chroma, CHROMA_BLACK, channels=2),
     )
 
 
-def _patches(mask: Mask, value: int, *, channels: int) -> tuple[_Patch, ...]:
-    """One patch for each connected part: a bounding box around all of them would copy what lies between."""
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    patches = []
-    for label in range(1, count):
-        x, y, width, height = (int(part) for part in boxes[label][:4])
-        rows, columns = slice(y, y + height), slice(x, x + width)
-        pixels = (labels[rows, columns] == label).astype(np.uint8)
-        shape = (height, width) if channels == 1 else (height, width, channels)
-        patches.append(_Patch(rows, columns, pixels, np.full(shape, value, np.uint8)))
-    return tuple(patches)
+def _copies(mask: Mask, value: int, *, channels: int) -> tuple[_Copy, ...]:
+    """The patches of a plane. Their black is one array, which stays in the processor's cache from patch to patch."""
+    shape = mask.shape if channels == 1 else (*mask.shape, channels)
+    black = np.full(shape, value, np.uint8)
+    return tuple(
+        (patch.where, patch.pixels, black[: patch.pixels.shape[0], : patch.pixels.shape[1]])
+        for patch in patches(mask, channels=channels)
+    )

@@ -40,11 +40,16 @@ def yuv420(buffer: Plane, size: Size, stride: int | None = None) -> Picture:
     return Picture(luma, (chroma[0, :, :columns], chroma[1, :, :columns]))
 
 
+ALIGNMENT = 64
+
+
 def new_picture(size: Size) -> Picture:
-    """A picture of its own, black."""
+    """A picture of its own, black, its luma beginning on a cache line as a camera's buffers do."""
     width, height = size
-    buffer = np.empty((width + width % 2) * height + 2 * ((width + 1) // 2) * ((height + 1) // 2), np.uint8)
-    picture = yuv420(buffer, size)
+    length = (width + width % 2) * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)
+    memory = np.empty(length + ALIGNMENT - 1, np.uint8)
+    skipped = -memory.ctypes.data % ALIGNMENT
+    picture = yuv420(memory[skipped : skipped + length], size)
     picture.luma[:] = 16
     for plane in picture.chroma:
         plane[:] = 128

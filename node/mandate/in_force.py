@@ -83,10 +83,8 @@ def _verified(
     store: DocumentStore, kind: Kind, verify: Callable[[bytes], Believed[T]]
 ) -> tuple[Believed[T] | None, str]:
     """The document and nothing, or nothing and why not; neither if there is none."""
-    data = store.read(kind)
-    if data is None:
-        return None, ""
     try:
-        return verify(data), ""
+        data = store.read(kind)
+        return (None, "") if data is None else (verify(data), "")
     except Refused as refusal:
         return None, f"{refusal}"

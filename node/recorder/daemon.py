@@ -55,12 +55,13 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
     Refuses keys that others can read and a key slot that cannot be read. It owns `bus` from then on.
     """
     paths = config.paths
-    start.make_directories(paths)
-    own = read_private_keys(Path(paths.node_key))
     slot = start.open_slot(Path(paths.epoch_slot))
     time = LivedTime(clock, floor_ns=slot.keys.header.time_floor_ns)
     events: Events = Unanswered(clock=clock, most=MAX_EVENTS)
     storage = Storage(clock=clock, events=events)
+    overdue = start.destroy_overdue(slot, time, storage)
+    start.make_directories(paths)
+    own = read_private_keys(Path(paths.node_key))
     found = start.recovered_ring(Path(paths.ring), own.signing)
     ring = Ring(
         directory=Path(paths.ring),
@@ -72,16 +73,9 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         reserve_bytes=config.ring.reserve_bytes,
     )
     start.number_on(slot, ring)
-    start.make_first_room(ring, storage)
+    start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    footage = Footage(
-        ring=ring,
-        clock=clock,
-        storage=storage,
-        finish_later=partial(finish, signing=own.signing),
-        last=found.last,
-    )
     keeper = Keeper(
         node=config.node.id,
         store=DocumentStore(Path(paths.documents)),
@@ -91,6 +85,15 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         first_root=start.first_root(Path(paths.root)),
         allow_demo_root=allow_demo_root,
         clock=clock,
+    )
+    footage = Footage(
+        ring=ring,
+        clock=clock,
+        storage=storage,
+        finish_later=partial(finish, signing=own.signing),
+        retention_hours=keeper.retention_hours,
+        last=found.last,
+        unfinished=found.unfinished,
     )
     upkeep = Upkeep(
         clock=clock,
@@ -116,7 +119,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         deletion=start.deletion_at(Path(paths.epoch_slot)),
         recovered=found.count,
     )
-    for entry in start.entries(slot, ring, found):
+    for entry in start.entries(slot, ring, found, overdue):
         desk.note(*entry)
     return Recorder(
         bus=bus,
@@ -164,13 +167,17 @@ class Recorder:
         self._statements = statements
 
     def step(self, timeout_s: float = WAIT_S) -> bool:
-        """Take one message, if one comes in time, and do what is due. False while the disk fails: nothing advances."""
+        """Take one message, if one comes in time, and do what is due.
+
+        A disk that fails is told, and tried again here: being started anew would not mend it. One that hangs does not
+        let this return, and the watchdog bites.
+        """
         message = self._bus.receive(timeout_s=timeout_s)
         if message is not None:
             self._take(message)
         self._upkeep.tend()
         self._statements.tell()
-        return self._storage.state != "failing"
+        return True
 
     def close(self) -> None:
         """An orderly end: the open segment finished, the time persisted, everything let go of."""
@@ -190,7 +197,7 @@ class Recorder:
                 if answer is not None:
                     self._bus.send(answer, to="camera")
             case CameraAlive():
-                self._footage.camera_is(message.instance)
+                self._footage.camera_is(message)
                 self._statements.camera_is(message.instance)
             case CameraReport():
                 self._camera_looks(message.geometry)

@@ -75,6 +75,14 @@ class Keeper:
         floors = self._keys.header.floors
         return VersionFloors(floors.root, floors.mandate, floors.masks)
 
+    def retention_hours(self) -> int | None:
+        """How long recordings may be kept under the mandate in force; None if there is none."""
+        try:
+            mandate = self.in_force().mandate
+        except Refused:
+            return None
+        return mandate.document.recording.retention_hours if mandate else None
+
     def camera_looks(self, geometry: Geometry) -> None:
         """How the camera looks now: masks are for exactly one geometry."""
         if geometry != self._geometry:

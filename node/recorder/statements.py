@@ -118,6 +118,7 @@ class Statements:
             instance=self._instance,
             turn=self._footage.turn,
             stored=self._footage.stored,
+            heard_ns=self._footage.heard_ns,
             generation=self._keeper.generation,
             floors=self._keeper.floors,
             time_floor_ns=self._keys.header.time_floor_ns,

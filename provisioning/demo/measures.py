@@ -136,7 +136,7 @@ def _one_by_one(here: Place, children: Children, office: OfficeSession) -> Itera
     """Seconds on the way of each event. This process speaks as the camera; the peers file says so."""
     here.peers.write_bytes(msgspec.json.encode({**children.pids, "camera": os.getpid()}))
     with Bus("camera", run=here.files.run, peers=SpawnedPeers(here.peers)) as bus:
-        alive = CameraAlive(new_ulid(here.clock.now().utc_ns))
+        alive = CameraAlive(new_ulid(here.clock.now().utc_ns), here.clock.boottime_ns())
         here.until(lambda: bus.send(alive, to="uplink"), children, what="the uplink's inbox")
         for _ in range(EVENTS):
             now_ns = here.clock.now().utc_ns

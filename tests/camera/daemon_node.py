@@ -81,6 +81,7 @@ class Node:
             instance=instance,
             turn=self.turn,
             stored=tuple(StoredSegment(*told) for told in list(self.counts.items())[-8:]),
+            heard_ns=0,
             generation=self.generation,
             floors=self.floors,
             time_floor_ns=0,

@@ -234,7 +234,7 @@ def test_a_recorder_that_answers_nothing_does_not_stop_the_camera(node: Node) ->
     report = [m for m in drained(node.uplink) if isinstance(m, CameraReport)][-1]
     assert report.dark is None
     assert report.unacknowledged <= 12
-    assert report.dropped_fragments > 0
+    assert report.dropped_fragments == 0  # they lie in its inbox, and it may yet wake up
 
 
 def test_a_root_that_does_not_follow_from_the_first_one_counts_for_nothing(node: Node) -> None:

@@ -46,7 +46,7 @@ recorder = Bus("recorder", run=folder / "run", peers=peers)
 street = SyntheticStreet(clock=clock, size=(64, 48), lores=(32, 32), frame_rate=15)
 camera = build(config, clock=clock, bus=Bus("camera", run=folder / "run", peers=peers), allow_demo_root=True,
                new_source=lambda: Hanging(street))
-alive = RecorderAlive("0" * 26, "t", (), 1, VersionFloors(), 0)
+alive = RecorderAlive("0" * 26, "t", (), 0, 1, VersionFloors(), 0)
 while True:
     if camera.filming.dark is not None:
         recorder.send(alive, to="camera")

@@ -196,10 +196,10 @@ class Pole:
 
     def _speak(self) -> None:
         if self.camera_lives:
-            self.camera_bus.send(CameraAlive(self.camera_instance), to="uplink")
+            self.camera_bus.send(CameraAlive(self.camera_instance, 1), to="uplink")
             self.camera_bus.send(camera_report(self.camera_instance, dark=self.dark), to="uplink")
         if self.recorder_lives:
-            alive = RecorderAlive(self.recorder_instance, "turn", (), 1, VersionFloors(), EVENING_NS)
+            alive = RecorderAlive(self.recorder_instance, "turn", (), 0, 1, VersionFloors(), EVENING_NS)
             self.recorder_bus.send(alive, to="uplink")
             self.recorder_bus.send(recorder_report(self.recorder_instance), to="uplink")
 

@@ -24,11 +24,12 @@ _SAID: tuple[Message, ...] = (
     m.SegmentRefused(
         segment=ULID, stored=(m.StoredSegment(ULID, 3),), turn="next", reason="the disk is full"
     ),
-    m.CameraAlive(instance=ULID),
+    m.CameraAlive(instance=ULID, said_ns=5_000_000_000),
     m.RecorderAlive(
         instance=ULID,
         turn="this",
         stored=(m.StoredSegment(ULID, 4),),
+        heard_ns=5_000_000_000,
         generation=2,
         floors=m.VersionFloors(root=1, mandate=2, masks=3),
         time_floor_ns=1_793_000_000_000_000_000,

@@ -143,11 +143,11 @@ def test_an_id_that_was_used_is_refused(station: Station) -> None:
 
 def test_a_new_camera_ends_the_segment_of_the_old_one(station: Station) -> None:
     one = footage()
-    station.tell(CameraAlive(CAMERA))
+    station.tell(CameraAlive(CAMERA, 1))
     station.ask(one.opening, *one.sealed[:2])
-    station.tell(CameraAlive(CAMERA))
+    station.tell(CameraAlive(CAMERA, 1))
     assert state(station) == (2, None)
-    station.tell(CameraAlive(ANOTHER_CAMERA))
+    station.tell(CameraAlive(ANOTHER_CAMERA, 1))
     assert state(station) == (2, TrailerState.RECOVERED)
     assert station.latest(RecorderReport).recovered == 1
     assert station.violations == []
@@ -155,10 +155,10 @@ def test_a_new_camera_ends_the_segment_of_the_old_one(station: Station) -> None:
 
 def test_a_segment_that_came_before_its_camera_was_heard_of_goes_on(station: Station) -> None:
     one, other = footage(1), footage(2, start_ns=START_NS + NS)
-    station.tell(CameraAlive(CAMERA))
+    station.tell(CameraAlive(CAMERA, 1))
     station.ask(*one.messages)
     station.ask(other.opening, other.sealed[0])
-    station.tell(CameraAlive(ANOTHER_CAMERA))
+    station.tell(CameraAlive(ANOTHER_CAMERA, 1))
     assert station.ask(other.sealed[1]) == [RecordsStored(other.header.segment, 2)]
 
 
@@ -194,7 +194,7 @@ def test_a_new_camera_is_told_at_once_what_counts_and_an_old_one_every_second(st
     for camera, told in ((CAMERA, 1), (CAMERA, 0), (ANOTHER_CAMERA, 1)):
         station.listen()
         station.heard["camera"].clear()
-        station.tell(CameraAlive(camera))  # no time passes
+        station.tell(CameraAlive(camera, 1))  # no time passes
         if told:
             station.answer(RecorderAlive)
         station.listen()
@@ -291,9 +291,9 @@ def test_a_document_is_answered_by_its_id(station: Station) -> None:
 
 
 def test_what_others_may_not_send_is_refused_and_counted(station: Station) -> None:
-    station.tell(CameraAlive(CAMERA))
+    station.tell(CameraAlive(CAMERA, 1))
     station.spawned({"uplink": os.getpid(), "recorder": os.getpid()})
-    assert station.ends["camera"].send(CameraAlive(CAMERA), to="recorder")
+    assert station.ends["camera"].send(CameraAlive(CAMERA, 1), to="recorder")
     for _ in range(100):
         station.step(0.02)
         if station.bus is not None and station.bus.counts.refused:
@@ -344,3 +344,14 @@ def test_a_large_record_goes_through(station: Station) -> None:
     one = footage(payloads=[bytes(5 << 20)])
     assert station.ask(*one.messages)[-1] == RecordsStored(one.header.segment, 3)
     assert isinstance(one.sealed[1], SealedRecord)
+
+
+def test_a_segment_is_not_kept_open_for_ever_whatever_its_camera_thinks(station: Station) -> None:
+    station.start()
+    long = footage(payloads=[b"x"] * 30)
+    station.ask(long.opening)
+    for record in long.sealed[:18]:
+        assert isinstance(station.ask(record)[0], RecordsStored)
+        station.after(10)
+    assert isinstance(station.ask(long.sealed[18])[0], SegmentRefused)
+    assert station.violations == []
