@@ -121,6 +121,8 @@ class PoseLock:
                     known.learn(match)
                 return match
             weak = weak or match
+        if self._judgement.lost:
+            return weak  # where else it looks does not matter
         # In turn, for that takes longest: in doubt the next look is near.
         sets = self._sets()
         match = sets[self.looks % len(sets)].anywhere(structure)

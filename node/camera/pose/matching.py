@@ -35,8 +35,7 @@ class Match:
     """Where landmarks are: moved by (x, y), turned and grown about the picture's middle; working pixels, radians.
 
     `surety`: how many standard deviations the agreement lies above that at decoys. `agreement`: the mean of all
-    landmarks' agreement, 1 at most. `moves`: x, y by which each corner of their bounding box moved. `seen`: the share
-    of landmarks that are still in sight there.
+    landmarks' agreement, 1 at most. `moves`: x, y by which each corner of their bounding box moved.
     """
 
     shift: tuple[float, float]
@@ -45,7 +44,6 @@ class Match:
     surety: float
     agreement: float
     moves: tuple[float, ...]
-    seen: float
 
 
 class Matcher:
@@ -72,7 +70,7 @@ class Matcher:
         pose = np.array((*start, 0.0, 0.0))
         for reach in _REACHES_PX:
             pose = self._closer(edges, pose, reach)
-        agreement, seen = edges.agreement(self._moved(pose), self._directions)
+        agreement = float(edges.alike(self._moved(pose), self._directions).mean())
         at = self._moved(pose) + self._decoys[:, None, :]
         elsewhere = edges.alike(at, self._directions).mean(axis=1)
         x, y, roll, growth = (float(part) for part in pose)
@@ -83,7 +81,6 @@ class Matcher:
             surety=float((agreement - elsewhere.mean()) / (elsewhere.std() + _LEAST_SPREAD)),
             agreement=agreement,
             moves=tuple(float(part) for part in _displaced(pose, self._corners).ravel()),
-            seen=seen,
         )
 
     def anywhere(self, structure: Structure) -> Match:
@@ -140,10 +137,6 @@ class _Edges:
         flat, inside = self._pixels(at)
         found: NDArray[np.float32] = (self._field.take(flat) * directions).real * inside
         return found
-
-    def agreement(self, at: Vectors, directions: NDArray[np.complex64]) -> tuple[float, float]:
-        """The mean over all landmarks, and the share of them that lie in the picture."""
-        return float(self.alike(at, directions).mean()), float(self._pixels(at)[1].mean())
 
     def steepness(self, at: Vectors) -> NDArray[np.float32]:
         """At each place."""
