@@ -13,13 +13,13 @@ Weather = Callable[[Plane, float], Plane]
 
 
 def dusk(picture: Plane, s: float) -> Plane:
-    """Down to a twentieth of the light in ten seconds, and up again."""
+    """Dusk and dawn, down to a twentieth of the light, in half a minute."""
     light = max(0.05, abs(s - 14) / 14)
     return noisy(16 + (picture - 16.0) * light, round(s * 1000), sigma=3)
 
 
 def lamps(picture: Plane, s: float) -> Plane:
-    """In the dark two lamps go on, and off."""
+    """Lamps go on in the dark, and off."""
     height, width = picture.shape
     y, x = np.mgrid[0:height, 0:width]
     pools = sum(np.exp(-(((x - width * c) / 120) ** 2) - ((y - 300) / 120) ** 2) for c in (0.3, 0.7))
@@ -28,14 +28,17 @@ def lamps(picture: Plane, s: float) -> Plane:
 
 
 def switched(picture: Plane, s: float) -> Plane:
+    """Light is switched off and on."""
     return noisy(picture if int(s) % 6 < 4 else 16 + (picture - 16.0) * 0.05, round(s * 1000), sigma=3)
 
 
 def fog(picture: Plane, s: float) -> Plane:
+    """Fog, up to 96 %."""
     return noisy(picture + (190.0 - picture) * min(0.96, max(0, s - 6) / 10), round(s * 1000))
 
 
 def rain(picture: Plane, s: float) -> Plane:
+    """Heavy rain."""
     random, wet = np.random.default_rng(round(s * 1000)), picture.copy()
     for x, y, length in random.uniform(0, 1, (400 if s > 6 else 0, 3)) * (960, 540, 60):
         cv2.line(wet, (int(x), int(y)), (int(x + length / 5), int(y + length)), 190, 1)
@@ -43,7 +46,7 @@ def rain(picture: Plane, s: float) -> Plane:
 
 
 def snow(picture: Plane, s: float) -> Plane:
-    """It falls, and stays on what lies below."""
+    """Snow falls, and stays."""
     random = np.random.default_rng(round(s * 1000))
     depth = np.linspace(-0.3, 1, picture.shape[0]).clip(0)[:, None] * min(0.9, max(0, s - 6) / 15)
     white = np.ascontiguousarray((picture * (1 - depth) + 215 * depth).astype(np.uint8))
@@ -76,7 +79,7 @@ def crowd(picture: Plane, s: float) -> Plane:
 
 
 def hand(picture: Plane, s: float) -> Plane:
-    """Close before the glass, out of focus, for six seconds."""
+    """A hand covers the lens for six seconds."""
     if not 8 <= s < 14:
         return noisy(picture, round(s * 1000))
     grain = np.random.default_rng(6).normal(0, 1, picture.shape).astype(np.float32)
