@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from camera.daemon_node import VIEW, Node, filming, started
 
 from node.camera.source import new_picture
 from node.formats.segment import RecordType
@@ -23,6 +22,7 @@ from node.messages import (
     VersionFloors,
 )
 from node.sealing.keys import public_halves
+from tests.fakes.camera_alone import VIEW, Node, filming, started
 from tests.fakes.node_place import NodePlace, drained
 from tests.fakes.playback import played
 from tests.fakes.rig import EVENING

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import pytest
-from camera.daemon_node import Node, filming, started
 
 from node.camera.pose.kept import reference_path, sealed_reference
 from node.camera.pose.making import reference_from
@@ -23,6 +22,7 @@ from node.mandate.signatures import add_signature, parse, sign
 from node.masks.geometry import full_view
 from node.messages import EventHappened
 from node.sealing.keys import new_keys, public_halves, read_private_keys, write_key_files
+from tests.fakes.camera_alone import Node, filming, started
 from tests.fakes.node_place import NodePlace
 from tests.fakes.playback import played
 from tests.fakes.rig import EVENING

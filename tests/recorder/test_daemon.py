@@ -347,7 +347,6 @@ def test_a_large_record_goes_through(station: Station) -> None:
 
 
 def test_a_segment_is_not_kept_open_for_ever_whatever_its_camera_thinks(station: Station) -> None:
-    station.start()
     long = footage(payloads=[b"x"] * 30)
     station.ask(long.opening)
     for record in long.sealed[:18]:

@@ -39,7 +39,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", place], check=True)  # noqa: S607
     yield place
-    subprocess.run(["umount", place], check=True)  # noqa: S607
+    subprocess.run(["umount", "--lazy", place], check=True)  # noqa: S607
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A camera daemon on a real bus, its clock simulated, and the other ends of its bus in the test's hands."""
+"""A camera daemon on a real bus, with a simulated clock: the other ends of its bus are played by the test."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,7 @@ from node.messages import (
     CameraReport,
     CloseSegment,
     EventHappened,
+    EventTaken,
     Message,
     OpenSegment,
     RecorderAlive,
@@ -135,6 +136,9 @@ class Node:
 
     def close(self) -> None:
         if self.camera is not None:
+            for message in self.told:  # or it would wait for somebody to take them
+                if isinstance(message, EventHappened):
+                    self.uplink.send(EventTaken(message.id, message.stage), to="camera")
             self.camera.close()
             self.answer()
         self.camera = None
