@@ -85,6 +85,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         first_root=start.first_root(Path(paths.root)),
         allow_demo_root=allow_demo_root,
         clock=clock,
+        note=desk.note,
     )
     footage = Footage(
         ring=ring,
