@@ -1,5 +1,7 @@
 """What the camera tells of itself: counters and reasons, nothing that a picture decides."""
 
+from typing import Literal
+
 import msgspec
 
 from node.camera.delivery import Delivery
@@ -35,6 +37,13 @@ class Reporter:
         self._watch = watch
         self._begun_ns = clock.boottime_ns()
 
+    @property
+    def _pose(self) -> Literal["none", "session", "reference"]:
+        lock = self._filming.poses.lock
+        if lock is None:
+            return "none"
+        return "session" if lock.is_session else "reference"
+
     def report(self, documents: InForce | None, *, detail: str, messages_refused: int) -> CameraReport:
         """The state of this moment."""
         mandate = documents.mandate if documents else None
@@ -62,5 +71,6 @@ class Reporter:
             events_dropped=self._events.dropped,
             messages_refused=messages_refused,
             next_change_ns=self._filming.next_change(),
+            pose=self._pose,
             first_fragment_ms=None if first_ns is None else (first_ns - self._begun_ns) // 1_000_000,
         )

@@ -16,7 +16,7 @@ HOLD_NS: Final = 10 * NS
 COUNTER_HOLD_NS: Final = 60 * NS
 """A counter is seen only at the moment it rises."""
 _RANK: Final[dict[Level, int]] = {"good": 0, "warning": 1, "bad": 2}
-_WRONGLY_DARK: Final[frozenset[DarkReason]] = frozenset({"mask_fault", "time_untrusted"})
+_WRONGLY_DARK: Final[frozenset[DarkReason]] = frozenset({"mask_fault", "pose_lost", "time_untrusted"})
 _MIB: Final = 1 << 20
 
 

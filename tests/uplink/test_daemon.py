@@ -78,6 +78,7 @@ def test_nothing_that_leaves_tells_what_the_camera_says_in_words(pole: Pole, off
         ("no_mandate", "dark"),
         ("ended", "ended"),
         ("mask_fault", "dark"),
+        ("pose_lost", "dark"),
     ],
 )
 def test_the_status_says_whether_the_camera_films_and_why_not(

@@ -50,6 +50,7 @@ def test_a_node_that_films_and_lacks_nothing_is_good() -> None:
         (Reading(machine=WELL, camera_silent=True), "bad", "camera_silent"),
         (Reading(machine=WELL, recorder_silent=True), "bad", "recorder_silent"),
         (camera(dark="mask_fault"), "bad", "mask_fault"),
+        (camera(dark="pose_lost"), "bad", "pose_lost"),
         (camera(dark="time_untrusted"), "bad", "time_untrusted"),
         (camera(frame_age_ms=5_001), "bad", "frames_late"),
         (Reading(machine=WELL, outbox_filled=0.81), "warning", "outbox_filling"),
