@@ -88,14 +88,6 @@ class Keeper:
             return None
         return mandate.document.recording.retention_hours if mandate else None
 
-    def retention_hours(self) -> int | None:
-        """How long recordings may be kept under the mandate in force; None if there is none."""
-        try:
-            mandate = self.in_force().mandate
-        except Refused:
-            return None
-        return mandate.document.recording.retention_hours if mandate else None
-
     def camera_looks(self, geometry: Geometry) -> None:
         """How the camera looks now: masks are for exactly one geometry."""
         if geometry != self._geometry:
