@@ -88,7 +88,7 @@ class Filming:
         self._pipeline = None
         raster, pose = None, None
         if mandate is not None and not refused and (masks or mandate.document.masks.nothing_to_mask):
-            raster = _raster(masks, self.geometry)
+            raster = raster_of(masks, self.geometry)
             pose = self._poses.under(masks, raster)
         pose_refused = raster is not None and pose is None
         self._gate = Gate(mandate=mandate, masks=masks, masks_refused=refused, pose_refused=pose_refused)
@@ -185,7 +185,8 @@ class Filming:
         )
 
 
-def _raster(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:
+def raster_of(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:
+    """What a mask set makes black; nothing, where the mandate says that there is nothing to mask."""
     if masks is None:
         return rasterise((), geometry, guard_px=0)
     return rasterise(masks.document.outlines, geometry, guard_px=masks.document.guard_band_px)
