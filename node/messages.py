@@ -236,7 +236,7 @@ class CameraReport(_Message, frozen=True):
     frames: Count
     black_frames: Count
     fragments: Count
-    frame_age_ms: Count | None
+    frame_age_s: Count | None
     unacknowledged: Count
     dropped_fragments: Count
     events_waiting: Count

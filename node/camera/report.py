@@ -8,7 +8,7 @@ from node.camera.delivery import Delivery
 from node.camera.events import EventReports
 from node.camera.filming import Filming
 from node.camera.frame_watch import FrameWatch
-from node.clock import Clock
+from node.clock import NS, Clock
 from node.formats.segment import digest_text
 from node.mandate.in_force import InForce
 from node.messages import CameraReport
@@ -64,7 +64,7 @@ class Reporter:
             frames=counts.frames,
             black_frames=counts.black_frames,
             fragments=counts.fragments,
-            frame_age_ms=None if age_ns is None else age_ns // 1_000_000,
+            frame_age_s=None if age_ns is None else age_ns // NS,
             unacknowledged=self._delivery.waiting,
             dropped_fragments=self._delivery.dropped,
             events_waiting=self._events.waiting,

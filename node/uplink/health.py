@@ -85,8 +85,8 @@ def _of_daemons(now: Reading, raised: Collection[str]) -> Iterator[Reason]:
     elif now.camera is not None:
         if now.camera.dark in _WRONGLY_DARK:
             yield Reason(now.camera.dark, "bad", "the camera is dark where it should film")
-        late_ms = 2_000 if "frames_late" in raised else 5_000
-        if now.camera.dark is None and (now.camera.frame_age_ms or 0) > late_ms:
+        late_s = 2 if "frames_late" in raised else 5
+        if now.camera.dark is None and (now.camera.frame_age_s or 0) >= late_s:
             yield Reason("frames_late", "bad", "the camera gives no pictures")
     if now.recorder_silent:
         yield Reason("recorder_silent", "bad", "nothing is heard of the recorder")
