@@ -170,8 +170,7 @@ class Pipeline:
             if self._why_dark(self._clock.now()) is None:
                 with self._stages.stage("mask"):
                     frame = self._painter.paint(request)
-                self._faults_in_a_row = 0 if frame.fault is None else self._faults_in_a_row + 1
-                self._use(self._in_place(frame))
+                self._use(frame)
         finally:
             request.release()
         return "frame"
@@ -188,6 +187,8 @@ class Pipeline:
         return self._painter.black(frame, "the camera does not look where its masks were drawn")
 
     def _use(self, frame: MaskedFrame) -> None:
+        self._faults_in_a_row = self._faults_in_a_row + 1 if frame.fault is not None else 0
+        frame = self._in_place(frame)
         self.counts.frames += 1
         self.counts.black_frames += frame.fault is not None
         if self._last_ns is not None and frame.sensor_ns - self._last_ns > STALL_NS:
