@@ -18,6 +18,8 @@ SLOT_BYTES = 64
 REFERENCE_BYTES = 8 * 1024
 MIN_BYTES = 4 * 1024
 MANDATE_PREFIX_BYTES = 16
+PAGE_BYTES = 32
+"""What a small EEPROM takes in one piece (AT24C32 and larger); a power cut spoils no other page."""
 
 _HEADER = struct.Struct(">8sQQQIIII12s")  # magic, generation, time floor, uptime, root, mandate, masks, epoch
 _SLOT = struct.Struct(">IQ16s32s")  # epoch, destroy-at, mandate digest prefix, key
@@ -74,6 +76,11 @@ def slot_count(size: int) -> int:
             f"a key slot has at least {MIN_BYTES} bytes in whole slots of {SLOT_BYTES}, this has {size}"
         )
     return (size - FIRST_SLOT) // SLOT_BYTES
+
+
+def is_blank(image: bytes) -> bool:
+    """Whether that is a part as it comes from its factory: every bit set."""
+    return image == b"\xff" * len(image)
 
 
 def pack_header(header: SlotHeader) -> bytes:

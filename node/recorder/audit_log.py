@@ -14,13 +14,14 @@ import msgspec
 
 from node.clock import Clock, rfc3339
 from node.errors import Damaged, Refused
-from node.files import replace_whole, sync_directory
+from node.files import replace_whole
 from node.formats import audit
 from node.formats.audit import AuditEntry, Author, BadEntry, Head
 from node.mandate.ids import new_ulid
 from node.messages import AuditCheckpoint
 from node.recorder.recovery import Violation
 from node.sealing.keys import SigningKey, VerifyingKey
+from node.volume import DISK, Volume, write_all
 
 FILE_NAME = "audit.jsonl"
 CHECKPOINT_NAME = "checkpoint.json"
@@ -74,23 +75,29 @@ class AuditLog:
         signing: SigningKey,
         most_bytes: int = MAX_LOG_BYTES,
         most_ids: int = REMEMBERED_IDS,
+        volume: Volume = DISK,
     ) -> None:
         self._path = directory / FILE_NAME
+        self._volume = volume
         self._clock = clock
         self._signing = signing
         self._most_bytes = most_bytes
         self._most_ids = most_ids
-        found = _find(self._path, directory / CHECKPOINT_NAME, most_ids)
+        found = _find(self._path, directory / CHECKPOINT_NAME, most_ids, volume)
         set_aside = self._set_aside() if found.altered else None
         self.repairs = tuple(_repairs(found, set_aside))
         """What was wrong with the log that was found; its opener notes it, when the log can be written."""
         if set_aside:
             found = _Found()
         self._head, self._ids, self._bytes = found.head, found.ids, found.whole
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        if volume.exists(self._path):
+            self._file = volume.open(self._path, writing=True)
+        else:
+            self._file = volume.create(self._path, mode=0o640)
+        self._file.fdatasync()  # entries of a writer that was killed: whoever asks again is told of them
         self._torn = True  # behind the last good entry there may be anything
         self._kept: Head | None = None
-        sync_directory(directory)
+        volume.sync_directory(directory)
 
     @property
     def size(self) -> int:
@@ -109,7 +116,7 @@ class AuditLog:
 
     def close(self) -> None:
         """Let go of the file; every entry in it is synced."""
-        os.close(self._file)
+        self._file.close()
 
     def commit(
         self, *, by: Author, action: str, subject: str, reason: str = "", id: str | None = None
@@ -133,7 +140,9 @@ class AuditLog:
     def keep(self, said: AuditCheckpoint) -> None:
         """Put a checkpoint beside the log, so that the next start notices a log that was cut."""
         if self._kept != audit.head_of(said):
-            replace_whole(self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n")
+            replace_whole(
+                self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n", volume=self._volume
+            )
             self._kept = audit.head_of(said)
 
     def _commit(self, told: Told, id: str | None, *, most: int) -> int:
@@ -168,12 +177,10 @@ class AuditLog:
     def _write(self, line: bytes) -> None:
         """All of it, synced; or `OSError`, and what was written is cut off before anything else is."""
         if self._torn:
-            os.ftruncate(self._file, self._bytes)
+            self._file.truncate(self._bytes)
         self._torn = True
-        written = 0
-        while written < len(line):
-            written += os.pwrite(self._file, line[written:], self._bytes + written)
-        os.fdatasync(self._file)
+        write_all(self._file, line, self._bytes)
+        self._file.fdatasync()
         self._torn = False
         self._bytes += len(line)
 
@@ -181,8 +188,8 @@ class AuditLog:
         """Give the altered log another name, which no other has."""
         stamp = rfc3339(self._clock.now().utc_ns).replace(":", "").replace("-", "")
         name = f"altered-{stamp}-{new_ulid(self._clock.now().utc_ns)}.jsonl"
-        self._path.rename(self._path.with_name(name))
-        sync_directory(self._path.parent)
+        self._volume.rename(self._path, self._path.with_name(name))
+        self._volume.sync_directory(self._path.parent)
         return name
 
 
@@ -232,15 +239,15 @@ def read_checkpoint(path: Path) -> AuditCheckpoint:
     return said
 
 
-def _find(path: Path, checkpoint: Path, most_ids: int) -> _Found:
+def _find(path: Path, checkpoint: Path, most_ids: int, volume: Volume) -> _Found:
     """Read the whole file, bounded line by line. Only the last line can be torn: each is synced before the next."""
     found, said = _Found(), None
     try:
-        said = read_checkpoint(checkpoint) if checkpoint.exists() else None
+        said = read_checkpoint(checkpoint) if volume.exists(checkpoint) else None
     except Refused as refusal:
         found.contradicts = f"{refusal}"
     agrees = said is None or audit.head_of(said) == found.head
-    if path.exists():
+    if volume.exists(path):
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             for line in lines(file):

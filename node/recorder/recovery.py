@@ -3,7 +3,7 @@
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from node.messages import StoredSegment
 from node.recorder.ring import file_name, segment_paths
 from node.recorder.segment_file import NEW
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
+from node.volume import DISK, Volume, write_all
 
 CHUNK_BYTES = 1 << 20
 
@@ -38,15 +39,18 @@ class Violation:
     what: str
 
 
-def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
-    """Finish every segment without a trailer, and take away what never became one."""
-    for path in directory.glob(f"*{NEW}"):
-        path.unlink()
-    unfinished = [path for path in segment_paths(directory) if not _is_finished(path)]
-    return tuple(finish(path, signing) for path in unfinished)
+def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> tuple[Recovered, ...]:
+    """Finish every segment without a trailer, and take away what never became one. What is left lasts."""
+    for name in volume.names(directory):
+        if name.endswith(NEW):
+            volume.unlink(directory / name)
+    paths = segment_paths(directory, volume=volume)
+    found = tuple(finish(path, signing, volume=volume) for path in paths if not _is_finished(path, volume))
+    volume.sync_directory(directory)  # the names, too: whoever gave them may have died before they lasted
+    return found
 
 
-def finish(path: Path, signing: SigningKey) -> Recovered:
+def finish(path: Path, signing: SigningKey, *, volume: Volume = DISK) -> Recovered:
     """Cut a segment behind its last whole record and sign what is there; one that is finished is left alone."""
     _read_through(path)
     try:
@@ -56,14 +60,20 @@ def finish(path: Path, signing: SigningKey) -> Recovered:
     except Damaged:
         return Recovered(path, None)
     if not finished:
-        _sign(path, segment.end_of_records, signing)
+        _sign(path, segment.end_of_records, signing, volume)
     return Recovered(path, len(segment.records))
 
 
-def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
-    """The newest segments whose start can be read, the newest last, and how many of their first records are whole."""
+def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[StoredSegment, ...]:
+    """The newest segments whose start can be read, the newest last, and how many of their first records are whole.
+
+    They last when this returns: a writer that was killed may have left them in memory alone, and whoever is told
+    of them does not keep them any longer.
+    """
     found = []
-    for path in reversed(segment_paths(directory)[-most:]):
+    for path in reversed(segment_paths(directory, volume=volume)[-most:]):
+        with closing(volume.open(path, writing=True)) as file:
+            file.fsync()
         _read_through(path)
         try:
             with mapped(path) as data:
@@ -75,11 +85,10 @@ def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
     return tuple(reversed(found))
 
 
-def _is_finished(path: Path) -> bool:
+def _is_finished(path: Path, volume: Volume) -> bool:
     """Judged by the last bytes alone: a ring has many files, and at most a few that were cut."""
-    with path.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - fmt.TRAILER_BYTES))
-        return fmt.ends_in_trailer(file.read(fmt.TRAILER_BYTES))
+    with closing(volume.open(path)) as file:
+        return fmt.ends_in_trailer(file.pread(fmt.TRAILER_BYTES, max(0, file.size() - fmt.TRAILER_BYTES)))
 
 
 def _read_through(path: Path) -> None:
@@ -89,20 +98,17 @@ def _read_through(path: Path) -> None:
             pass
 
 
-def _sign(path: Path, end: int, signing: SigningKey) -> None:
+def _sign(path: Path, end: int, signing: SigningKey, volume: Volume) -> None:
     ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
     digest = sha256()
-    with path.open("r+b") as file:
-        left = end
-        while left > 0 and (data := file.read(min(left, CHUNK_BYTES))):
-            digest.update(data)
-            left -= len(data)
+    with closing(volume.open(path, writing=True)) as file:
+        for at in range(0, end, CHUNK_BYTES):
+            digest.update(file.pread(min(CHUNK_BYTES, end - at), at))
         digest.update(ending)
-        file.seek(end)
-        file.write(ending + signing.sign(fmt.trailer_message(digest.digest())))
-        file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
+        ending += signing.sign(fmt.trailer_message(digest.digest()))
+        write_all(file, ending, end)
+        file.truncate(end + len(ending))
+        file.fsync()
 
 
 def check_ring(

@@ -3,16 +3,15 @@
 Under its name there is never a file whose start is not whole: it is written as `<name>.new`, and then named.
 """
 
-import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from node.files import sync_directory
 from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.sealing.keys import SigningKey
+from node.volume import DISK, OpenFile, Volume
 
 NEW = ".new"
 
@@ -20,27 +19,27 @@ NEW = ".new"
 class SegmentFile:
     """Appends to one file, in order. After a cut at any point every synced record is whole and readable."""
 
-    def __init__(self, path: Path, *, start: bytes, preallocate_bytes: int) -> None:
+    def __init__(self, path: Path, *, start: bytes, preallocate_bytes: int, volume: Volume = DISK) -> None:
         self._path = path
         self._position = 0
         self._digest = sha256()
         self._records = 0
         new, named = path.with_name(path.name + NEW), False
-        self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        self._file = volume.create(new, mode=0o640)
         try:
             # Zeros to the end: "length 0" follows whatever was written last, and the size need not be synced.
-            os.posix_fallocate(self._file, 0, max(preallocate_bytes, len(start) + framing.END_BYTES))
+            self._file.preallocate(max(preallocate_bytes, len(start) + framing.END_BYTES))
             self._append(start)
-            os.fsync(self._file)
-            os.link(new, path)
+            self._file.fsync()
+            volume.link(new, path)
             named = True
-            new.unlink()
-            sync_directory(path.parent)
+            volume.unlink(new)
+            volume.sync_directory(path.parent)
         except OSError:
-            os.close(self._file)
-            new.unlink(missing_ok=True)
+            self._file.close()
+            volume.unlink(new)
             if named:
-                path.unlink(missing_ok=True)
+                volume.unlink(path)
             raise
 
     @property
@@ -60,7 +59,7 @@ class SegmentFile:
 
     def append(self, ciphertext: bytes) -> None:
         """Write and sync the next record. When this returns, it survives a power cut."""
-        self._write_whole(framing.frame(ciphertext), os.fdatasync)
+        self._write_whole(framing.frame(ciphertext), lambda file: file.fdatasync())
         self._records += 1
 
     def finish(self, signing: SigningKey, state: TrailerState = TrailerState.CLOSED) -> None:
@@ -69,18 +68,18 @@ class SegmentFile:
         digest = self._digest.copy()
         digest.update(ending)
 
-        def cut_and_sync(file: int) -> None:
-            os.ftruncate(file, self._position)
-            os.fsync(file)
+        def cut_and_sync(file: OpenFile) -> None:
+            file.truncate(self._position)
+            file.fsync()
 
         self._write_whole(ending + signing.sign(fmt.trailer_message(digest.digest())), cut_and_sync)
-        os.close(self._file)
+        self._file.close()
 
     def abandon(self) -> None:
         """Leave the file as it is, without a trailer; recovery will find and sign what was written."""
-        os.close(self._file)
+        self._file.close()
 
-    def _write_whole(self, data: bytes, sync: Callable[[int], None]) -> None:
+    def _write_whole(self, data: bytes, sync: Callable[[OpenFile], None]) -> None:
         before = self._position, self._digest.copy()
         try:
             self._append(data)
@@ -92,7 +91,7 @@ class SegmentFile:
     def _append(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            written = os.pwrite(self._file, view, self._position)
+            written = self._file.pwrite(view, self._position)
             self._digest.update(view[:written])
             self._position += written
             view = view[written:]
