@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, also after a power cut or on a full disk."""
 
 import secrets
+from contextlib import closing
 from pathlib import Path
 
 from node.errors import Refused
@@ -59,11 +60,10 @@ def _written(path: Path, data: bytes, mode: int, volume: Volume) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     file = volume.create(temporary, mode=mode)
     try:
-        write_all(file, data, 0)
-        file.fsync()
+        with closing(file):
+            write_all(file, data, 0)
+            file.fsync()
     except OSError:
         volume.unlink(temporary)
         raise
-    finally:
-        file.close()
     return temporary
