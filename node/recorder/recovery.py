@@ -14,7 +14,7 @@ from node.formats import framing, slot
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.messages import StoredSegment
-from node.recorder.ring import file_name, segment_paths
+from node.recorder.ring import TRIAL_NAME, file_name, segment_paths
 from node.recorder.segment_file import NEW
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
 from node.volume import DISK, Volume, write_all
@@ -40,14 +40,12 @@ class Violation:
 
 
 def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> tuple[Recovered, ...]:
-    """Finish every segment without a trailer, and take away what never became one. What is left lasts."""
+    """Finish every segment without a trailer, and take away what never became one."""
     for name in volume.names(directory):
-        if name.endswith(NEW):
+        if name.endswith(NEW) or name == TRIAL_NAME:
             volume.unlink(directory / name)
     paths = segment_paths(directory, volume=volume)
-    found = tuple(finish(path, signing, volume=volume) for path in paths if not _is_finished(path, volume))
-    volume.sync_directory(directory)  # the names, too: whoever gave them may have died before they lasted
-    return found
+    return tuple(finish(path, signing, volume=volume) for path in paths if not _is_finished(path, volume))
 
 
 def finish(path: Path, signing: SigningKey, *, volume: Volume = DISK) -> Recovered:
@@ -67,13 +65,10 @@ def finish(path: Path, signing: SigningKey, *, volume: Volume = DISK) -> Recover
 def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[StoredSegment, ...]:
     """The newest segments whose start can be read, the newest last, and how many of their first records are whole.
 
-    They last when this returns: a writer that was killed may have left them in memory alone, and whoever is told
-    of them does not keep them any longer.
+    They last: a writer syncs each before the next, and `finish` what one that was killed had not.
     """
     found = []
     for path in reversed(segment_paths(directory, volume=volume)[-most:]):
-        with closing(volume.open(path, writing=True)) as file:
-            file.fsync()
         _read_through(path)
         try:
             with mapped(path) as data:
@@ -102,6 +97,7 @@ def _sign(path: Path, end: int, signing: SigningKey, volume: Volume) -> None:
     ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
     digest = sha256()
     with closing(volume.open(path, writing=True)) as file:
+        file.fdatasync()  # what a killed writer left in memory alone: no trailer may last longer than what it signs
         for at in range(0, end, CHUNK_BYTES):
             digest.update(file.pread(min(CHUNK_BYTES, end - at), at))
         digest.update(ending)
