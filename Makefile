@@ -4,13 +4,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo
 
-.PHONY: help setup demo test check bench faults lock clean
+.PHONY: help setup demo test check bench crash torture faults lock clean
 help:
 	@echo "make setup   the virtual environment $(VENV), with $(BIN)/stolpe in it"
 	@echo "make demo    a whole node live for 20 s, its broker, its events, its footage opened with two keys, into $(DEMO)/"
 	@echo "make test    make check, then every test"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make bench   the measures, each beside its reference in the same run"
+	@echo "make crash   a recorder's life cut at every operation of its disk, as a table (some minutes)"
+	@echo "make torture thirty kills and power cuts of the real recorder on ext4, as a table (root; two minutes)"
 	@echo "make faults  what a node loses when its parts die, as a table (two minutes)"
 	@echo "make lock    pin the dependencies anew (requirements/*.lock)"
 
@@ -33,6 +35,12 @@ check: setup
 
 bench: setup
 	$(BIN)/stolpe bench
+
+crash: setup
+	PYTHONPATH=tests $(BIN)/python tests/recorder/crash_table.py
+
+torture: setup
+	PYTHONPATH=tests $(BIN)/python tests/recorder/torture.py
 
 faults: setup
 	$(BIN)/python -m pytest -q -s -p no:randomly tests/system/test_faults.py

@@ -45,6 +45,8 @@ class EpochKeys:
         self._file = volume.open(path, writing=True)
         try:
             self._size = self._file.size()
+            # What a killed process wrote last may be in memory alone: the older copy is not given up for that one.
+            self._sync()
             image = self._file.pread(self._size, 0)
             if medium == "part" and slot.is_blank(image):
                 self._format()

@@ -15,9 +15,9 @@ from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.messages import StoredSegment
 from node.recorder.ring import TRIAL_NAME, file_name, segment_paths
-from node.recorder.segment_file import NEW
+from node.recorder.segment_file import NEW, write_ending
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
-from node.volume import DISK, Volume, write_all
+from node.volume import DISK, Volume
 
 CHUNK_BYTES = 1 << 20
 
@@ -102,9 +102,7 @@ def _sign(path: Path, end: int, signing: SigningKey, volume: Volume) -> None:
             digest.update(file.pread(min(CHUNK_BYTES, end - at), at))
         digest.update(ending)
         ending += signing.sign(fmt.trailer_message(digest.digest()))
-        write_all(file, ending, end)
-        file.truncate(end + len(ending))
-        file.fsync()
+        write_ending(file, ending, end)
 
 
 def check_ring(

@@ -3,7 +3,6 @@
 Under its name there is never a file whose start is not whole: it is written as `<name>.new`, and then named.
 """
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.sealing.keys import SigningKey
-from node.volume import DISK, OpenFile, Volume
+from node.volume import DISK, OpenFile, Volume, write_all
 
 NEW = ".new"
 
@@ -29,7 +28,9 @@ class SegmentFile:
         try:
             # Zeros to the end: "length 0" follows whatever was written last, and the size need not be synced.
             self._file.preallocate(max(preallocate_bytes, len(start) + framing.END_BYTES))
-            self._append(start)
+            write_all(self._file, start, 0)
+            self._digest.update(start)
+            self._position = len(start)
             self._file.fsync()
             volume.link(new, path)
             named = True
@@ -58,8 +59,12 @@ class SegmentFile:
         return self._position
 
     def append(self, ciphertext: bytes) -> None:
-        """Write and sync the next record. When this returns, it survives a power cut."""
-        self._write_whole(framing.frame(ciphertext), lambda file: file.fdatasync())
+        """Write and sync the next record. When this returns, it survives a power cut; `OSError`: it is not there."""
+        frame = framing.frame(ciphertext)
+        write_all(self._file, frame, self._position)
+        self._file.fdatasync()
+        self._digest.update(frame)
+        self._position += len(frame)
         self._records += 1
 
     def finish(self, signing: SigningKey, state: TrailerState = TrailerState.CLOSED) -> None:
@@ -67,31 +72,26 @@ class SegmentFile:
         ending = framing.end_of_records() + fmt.start_of_trailer(state)
         digest = self._digest.copy()
         digest.update(ending)
-
-        def cut_and_sync(file: OpenFile) -> None:
-            file.truncate(self._position)
-            file.fsync()
-
-        self._write_whole(ending + signing.sign(fmt.trailer_message(digest.digest())), cut_and_sync)
+        ending += signing.sign(fmt.trailer_message(digest.digest()))
+        write_ending(self._file, ending, self._position)
+        self._position += len(ending)
         self._file.close()
 
     def abandon(self) -> None:
         """Leave the file as it is, without a trailer; recovery will find and sign what was written."""
         self._file.close()
 
-    def _write_whole(self, data: bytes, sync: Callable[[OpenFile], None]) -> None:
-        before = self._position, self._digest.copy()
-        try:
-            self._append(data)
-            sync(self._file)
-        except OSError:
-            self._position, self._digest = before
-            raise
 
-    def _append(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            written = self._file.pwrite(view, self._position)
-            self._digest.update(view[:written])
-            self._position += written
-            view = view[written:]
+def write_ending(file: OpenFile, ending: bytes, at: int) -> None:
+    """End of records and trailer, made to last, and the file cut behind them.
+
+    Something stands behind them until then: at the end of a file a trailer that was torn passes for a whole one.
+    """
+    end = at + len(ending)
+    if file.size() <= end:
+        file.preallocate(end + 1)
+        file.fsync()
+    write_all(file, ending, at)
+    file.fdatasync()
+    file.truncate(end)
+    file.fsync()

@@ -235,11 +235,12 @@ class Surviving:
         length = len(op.data)
         if op.what.endswith(self.volume.byte_granular):
             yield from (f"first {n}" for n in range(1, length))
+            yield from (f"zeros behind {n}" for n in (0, length - 1))
             return
         sectors = range(SECTOR - op.offset % SECTOR, length, SECTOR)
         yield from (f"first {n}" for n in sorted({1, length - 1, *sectors}) if 0 < n < length)
         yield from (f"behind {n}" for n in sectors)
-        yield "zeros"
+        yield from (f"zeros behind {n}" for n in (0, *sectors, length - 1))
 
     def _walk(
         self,
@@ -278,14 +279,14 @@ class Surviving:
 def _written(before: bytes, op: Op, how: str) -> bytes:
     end = op.offset + len(op.data)
     first, last = 0, len(op.data)
-    word, _, number = how.partition(" ")
+    word, _, number = how.rpartition(" ")
     if word == "first":
         last = int(number)
         end = op.offset + last
     elif word == "behind":
         first = int(number)
-    elif word == "zeros":
-        last = 0
+    elif word == "zeros behind":
+        last = int(number)
     grown = bytearray(before.ljust(end, b"\0"))
     grown[op.offset + first : op.offset + last] = op.data[first:last]
     return bytes(grown)

@@ -33,6 +33,8 @@ from node.recorder.segment_file import NEW
 from node.sealing.keys import read_private_keys
 from node.volume import DISK, Volume
 
+ENOUGH_WRONG = 150
+"""After so many violations nothing more is learned."""
 BACK_S = 60
 """How long the power is away."""
 
@@ -188,6 +190,11 @@ class Aftermath:
                 if not [name for name in owed.unlinked if one in name]:
                     yield Violation("C1", one, "it is not there")
                 continue
+            try:
+                segment = fmt.read(path.read_bytes())
+            except Damaged as damage:
+                yield Violation("C1", one, f"{damage}")
+                continue
             whole = self._whole(path, footage)
             if tuple(whole[:count]) != footage.plain[:count]:
                 yield Violation("C1", one, f"{count} records were stored, {len(whole)} are there")
@@ -195,7 +202,7 @@ class Aftermath:
                 yield Violation("C7", one, f"{count} were stored, the camera is told of {said.get(one)}")
             if one in owed.closed and footage.opened(path.read_bytes()).ending != "closed":
                 yield Violation("C1", one, "its end was answered, and is not there")
-            epoch = fmt.read(path.read_bytes()).epoch
+            epoch = segment.epoch
             if keys.key(epoch) is None and epoch not in owed.destroying and not self._is_due(footage):
                 yield Violation("C2", one, f"the key of epoch {epoch} is gone")
 
@@ -319,9 +326,7 @@ class Verdict:
         return sum(tally.starts for tally in self.tallies.values())
 
 
-def crash_everywhere(
-    life: Life, aftermath: Aftermath, *, since: int = 0, every: int = 1, most_wrong: int = 20
-) -> Verdict:
+def crash_everywhere(life: Life, aftermath: Aftermath, *, since: int = 0, every: int = 1) -> Verdict:
     """Each crash point from operation `since` on, started once for each different disk and debt.
 
     `every`: of torn writes only each n-th.
@@ -346,7 +351,9 @@ def crash_everywhere(
             tally.starts += 1
             found = aftermath.violations(image, owed)
             tally.violations += len(found)
-            verdict.wrong += [(point, one) for one in found][: most_wrong - len(verdict.wrong)]
+            verdict.wrong += [(point, one) for one in found]
+            if len(verdict.wrong) >= ENOUGH_WRONG:
+                return verdict
         if surviving.ops < len(life.volume.ops):
             surviving.advance()
     return verdict

@@ -1,10 +1,11 @@
 """Power may go at any instant: a scripted life is cut at every operation, started again, and owes nothing."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.crash_volume import CrashPoint, CrashVolume, Surviving
+from fakes.crash_volume import CrashPoint, CrashVolume, Image, Killed, Surviving
 from recorder.aftermath import Aftermath, Verdict, crash_everywhere
 from recorder.crash_script import Office
 from recorder.crash_table import killed, life_in, offices_in, place
@@ -13,9 +14,13 @@ from recorder.place import Place
 from vectors.make_keys import signing_key
 
 from node.clock import SimulatedClock
+from node.formats import segment as fmt
 from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.recovery import recover
+from node.recorder.segment_file import SegmentFile
+from node.recorder.start import open_slot
+from node.sealing.keys import verifies
 
 Pole = tuple[Path, Path, Office, Path]
 
@@ -51,9 +56,9 @@ def test_the_script_is_cut_often_in_each_of_its_steps(verdict: Verdict) -> None:
 
 
 KILLS = {
-    "the key slot's name": ("sync live", 1),
     "the ring's name": ("sync live", 2),
     "an audit entry": ("sync audit.jsonl", 6),
+    "the slot's header": ("sync epochs.slot", 3),
     "a record": ("sync 20261103T", 5),
     "a document's name": ("sync documents", 3),
 }
@@ -70,6 +75,38 @@ def test_what_a_killed_process_left_unsynced_is_made_to_last_by_the_next(what: s
     assert killed(folder / what, run, offices, node_key, [number], every=100).wrong == []
 
 
+def left_at_worst(volume: CrashVolume) -> Image:
+    """Where nothing survives that was not synced."""
+    surviving = Surviving(volume)
+    for _ in volume.ops:
+        surviving.advance()
+    return surviving.image(CrashPoint(surviving.ops, ()))
+
+
+def test_a_new_key_slot_lasts_before_it_is_handed_out(tmp_path: Path) -> None:
+    volume = CrashVolume(tmp_path)
+    open_slot(tmp_path / "epochs.slot", volume=volume).keys.close()
+    assert set(left_at_worst(volume)) == {"epochs.slot"}
+
+
+def test_a_key_slot_that_a_killed_process_named_lasts_before_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "twin").mkdir()
+    twin = CrashVolume(tmp_path / "twin")
+    open_slot(tmp_path / "twin" / "epochs.slot", volume=twin).keys.close()
+    shutil.rmtree(tmp_path / "twin")
+    volume = CrashVolume(tmp_path)
+    volume.kill_before = max(n for n, op in enumerate(twin.ops) if op.kind == "sync names")
+    with pytest.raises(Killed):
+        open_slot(tmp_path / "epochs.slot", volume=volume)
+    assert (tmp_path / "epochs.slot").exists()
+    assert "epochs.slot" not in left_at_worst(volume)
+    volume.kill_before = None
+    slot = open_slot(tmp_path / "epochs.slot", volume=volume)
+    slot.keys.close()
+    assert not slot.created
+    assert "epochs.slot" in left_at_worst(volume)
+
+
 def test_what_recovery_has_signed_lasts(tmp_path: Path) -> None:
     place = Place(tmp_path, EpochKeys.create(tmp_path / "epochs.slot", size=4096))
     place.directory.mkdir()
@@ -80,10 +117,7 @@ def test_what_recovery_has_signed_lasts(tmp_path: Path) -> None:
     place.keys.close()
     volume = CrashVolume(place.directory)
     recover(place.directory, place.signing, volume=volume)
-    surviving = Surviving(volume)
-    for _ in volume.ops:
-        surviving.advance()
-    (data,) = surviving.image(CrashPoint(surviving.ops, ())).values()
+    (data,) = left_at_worst(volume).values()
     assert data is not None
     assert one.opened(data).ending == "recovered"
 
@@ -101,3 +135,27 @@ def test_a_log_that_was_altered_is_never_lost_while_it_is_set_aside(tmp_path: Pa
             assert altered in surviving.image(point).values()
         if surviving.ops < len(volume.ops):
             surviving.advance()
+
+
+@pytest.mark.parametrize("preallocate_bytes", [8192, 64], ids=["with room", "outgrown"])
+def test_a_trailer_that_is_torn_never_stands_at_the_end_of_a_file(
+    preallocate_bytes: int, tmp_path: Path
+) -> None:
+    one, signing = footage(), signing_key("test-node")
+    volume = CrashVolume(tmp_path, byte_granular="one.seg.new")
+    start = fmt.start_of_file(one.opening.header, bytes(24))
+    file = SegmentFile(tmp_path / "one.seg", start=start, preallocate_bytes=preallocate_bytes, volume=volume)
+    for record in one.sealed:
+        file.append(record.ciphertext)
+    begun = len(volume.ops)
+    file.finish(signing)
+    surviving = Surviving(volume)
+    for _ in volume.ops:
+        surviving.advance()
+        for point in surviving.points() if surviving.ops > begun else ():
+            data = surviving.image(point)["one.seg"]
+            assert data is not None
+            trailer = fmt.read(data).trailer if fmt.ends_in_trailer(data[-fmt.TRAILER_BYTES :]) else None
+            if trailer is not None:
+                key = signing.private.public_key()
+                assert verifies(key, trailer.signature, fmt.trailer_message(trailer.signed)), point
