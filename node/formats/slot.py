@@ -79,8 +79,13 @@ def slot_count(size: int) -> int:
 
 
 def is_blank(image: bytes) -> bool:
-    """Whether that is a part as it comes from its factory: every bit set."""
-    return image == b"\xff" * len(image)
+    """Whether that is a part as it comes from its factory, every bit set, or one whose first formatting was cut.
+
+    The second header copy is written for the first time after the first one was whole: a slot that was ever in use
+    is never taken for a blank one.
+    """
+    unused = image[HEADER_BYTES:FIRST_SLOT] == b"\xff" * HEADER_BYTES
+    return unused and _header_at(image, 0) is None and set(image[FIRST_SLOT:]) <= {0x00, 0xFF}
 
 
 def pack_header(header: SlotHeader) -> bytes:

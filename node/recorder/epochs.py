@@ -99,7 +99,7 @@ class EpochKeys:
     def for_capture(self, start_ns: int, *, mandate: bytes, retention_ns: int) -> tuple[int, bytes]:
         """Epoch and key for a segment that begins at `start_ns` under the mandate of that digest."""
         prefix = mandate[: slot.MANDATE_PREFIX_BYTES]
-        length = max(retention_ns // (slot.slot_count(self._size) - SPARE_SLOTS), MIN_EPOCH_NS)
+        length = epoch_length_ns(self._size, retention_ns)
         for entry in self._slots.values():
             begin = entry.destroy_at_ns - retention_ns
             if entry.mandate_prefix == prefix and begin <= start_ns < begin + length:
@@ -139,7 +139,6 @@ class EpochKeys:
         """A part as it comes from its factory becomes an empty key slot; the header last, so that a cut repeats it."""
         for index in range(slot.slot_count(self._size)):
             self._write(slot.slot_offset(index), slot.EMPTY)
-        self._write(slot.header_offset(1), bytes(slot.HEADER_BYTES))
         self._write(slot.header_offset(0), slot.pack_header(SlotHeader()))
 
     def _finish_torn(self, image: bytes) -> None:
@@ -170,3 +169,8 @@ class EpochKeys:
         except OSError as error:
             if error.errno != errno.EINVAL or self._medium != "part":
                 raise
+
+
+def epoch_length_ns(size: int, retention_ns: int) -> int:
+    """How long an epoch lasts in a key slot of `size` bytes: so that there is always a free slot."""
+    return max(retention_ns // (slot.slot_count(size) - SPARE_SLOTS), MIN_EPOCH_NS)

@@ -4,6 +4,7 @@ from node.bus import Bus
 from node.clock import Clock
 from node.mandate.ids import new_ulid
 from node.messages import RecorderAlive, RecorderReport
+from node.recorder import wear
 from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.footage import Footage
@@ -146,4 +147,5 @@ class Statements:
             documents_refused=self._keeper.refused,
             messages_refused=self._bus.counts.refused,
             events_waiting=len(self._events),
+            slot_wear=wear.level(self._keys.header) if self._deletion == "proven" else "good",
         )

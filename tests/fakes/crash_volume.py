@@ -6,8 +6,8 @@ long as it was to become and holds zeros, a name is there or not, independently 
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -33,6 +33,7 @@ class Op:
     offset: int = 0
     data: bytes = b""
     names: tuple[tuple[str, int | None], ...] = ()
+    at_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class CrashVolume(Disk):
         self.ops: list[Op] = []
         self.full = False
         self.kill_before: int | None = None
+        self.seconds: Callable[[], int] = lambda: 0
+        """What time it is, for whoever wants to know it of an operation."""
         self.byte_granular = byte_granular
         self.directories = {0}
         self._inodes: dict[Path, int] = {root: 0}
@@ -114,7 +117,7 @@ class CrashVolume(Disk):
         return 0 if self.full else 1 << 40
 
     def note(self, op: Op) -> None:
-        self.ops.append(op)
+        self.ops.append(replace(op, at_s=self.seconds()))
 
     def begin(self) -> None:
         """An operation is about to be done."""

@@ -118,15 +118,14 @@ class Aftermath:
         self._folder = folder
         self._run = run
         self._volume = volume
-        self._at_s = life.lasted_s + BACK_S
+        self._at_s = 0
         self._config = small_config(folder, run)
         (run / "daemons").write_bytes(msgspec.json.encode({"recorder": os.getpid()}))
         self._settled: set[int] = set()
-        self.starts = 0
 
-    def violations(self, image: Image, owed: Owed) -> list[Violation]:
-        """Of every invariant, after a start on that image."""
-        self.starts += 1
+    def violations(self, image: Image, owed: Owed, *, at_s: int) -> list[Violation]:
+        """Of every invariant, after a start on that image so many seconds after the life began."""
+        self._at_s = at_s
         found = list(self._before_the_start(image, owed))
         put(image, self._folder)
         clock = SimulatedClock(start_utc_ns=START_NS + self._at_s * NS)
@@ -336,6 +335,7 @@ def crash_everywhere(life: Life, aftermath: Aftermath, *, since: int = 0, every:
     torn = 0
     for _ in range(len(life.volume.ops) + 1):
         owed = ledger.at(surviving.ops)
+        debt = repr(owed)
         tally = verdict.tallies.setdefault(life.step_at(surviving.ops), Tally())
         for point in surviving.points() if surviving.ops >= since else ():
             if any(how != "whole" for _, how in point.survived):
@@ -344,12 +344,13 @@ def crash_everywhere(life: Life, aftermath: Aftermath, *, since: int = 0, every:
                     continue
             tally.points += 1
             image = surviving.image(point)
-            key = hash((frozenset(image.items()), repr(owed)))
+            at_s = life.second_at(surviving.ops) + BACK_S
+            key = hash((frozenset(image.items()), debt, at_s))
             if key in seen:
                 continue
             seen.add(key)
             tally.starts += 1
-            found = aftermath.violations(image, owed)
+            found = aftermath.violations(image, owed, at_s=at_s)
             tally.violations += len(found)
             verdict.wrong += [(point, one) for one in found]
             if len(verdict.wrong) >= ENOUGH_WRONG:

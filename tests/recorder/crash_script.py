@@ -68,7 +68,10 @@ class Life:
     told: list[Told] = field(default_factory=list)
     steps: list[tuple[int, str]] = field(default_factory=list)
     filmed: dict[str, Footage] = field(default_factory=dict)
-    lasted_s: int = 0
+
+    def second_at(self, ops: int) -> int:
+        """When the last of so many operations was issued."""
+        return self.volume.ops[ops - 1].at_s if ops else 0
 
     def step_at(self, ops: int) -> str:
         """The step of the script that issued the last of so many operations."""
@@ -116,6 +119,7 @@ class Script:
         self.life = Life(self.volume)
         bus = type("TappedBus", (_TappedBus,), {"volume": self.volume, "told": self.life.told})
         self.station = Station(small_config(folder, run), volume=self.volume, recorders_bus=bus)
+        self.volume.seconds = lambda: self.station.clock.boottime_ns() // NS
         self._office = offices
         self._sent = 0
         self._last: AuditRequest | None = None
@@ -135,7 +139,6 @@ class Script:
         """One of them."""
         self.life.steps.append((len(self.volume.ops), name))
         step()
-        self.life.lasted_s = self.station.clock.boottime_ns() // NS
 
     def start_after_kill(self) -> None:
         """Another process goes on with what this one's kernel has."""

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from fakes.crash_volume import CrashPoint, CrashVolume, Image, Killed, Surviving
 from recorder.aftermath import Aftermath, Verdict, crash_everywhere
-from recorder.crash_script import Office
+from recorder.crash_script import Life, Office
 from recorder.crash_table import killed, life_in, offices_in, place
 from recorder.footage import START_NS, footage
 from recorder.place import Place
+from recorder.station import ULID
 from vectors.make_keys import signing_key
 
 from node.clock import SimulatedClock
@@ -33,10 +34,16 @@ def pole() -> Iterator[Pole]:
 
 
 @pytest.fixture(scope="module")
-def verdict(pole: Pole) -> Verdict:
-    """Every operation of the script with every set of survivors, and one in forty of the torn writes."""
+def life(pole: Pole) -> Life:
+    """The script, run once."""
     folder, run, offices, node_key = pole
-    life = life_in(folder / "live", run, offices, node_key)
+    return life_in(folder / "live", run, offices, node_key)
+
+
+@pytest.fixture(scope="module")
+def verdict(pole: Pole, life: Life) -> Verdict:
+    """Every operation of the script with every set of survivors, and one in forty of the torn writes."""
+    folder, run, *_ = pole
     (folder / "left").mkdir()
     return crash_everywhere(life, Aftermath(life, folder / "left", run), every=40)
 
@@ -56,23 +63,43 @@ def test_the_script_is_cut_often_in_each_of_its_steps(verdict: Verdict) -> None:
 
 
 KILLS = {
-    "the ring's name": ("sync live", 2),
-    "an audit entry": ("sync audit.jsonl", 6),
-    "the slot's header": ("sync epochs.slot", 3),
-    "a record": ("sync 20261103T", 5),
-    "a document's name": ("sync documents", 3),
+    "the ring's name": ("the first start", "sync live"),
+    "the slot's header": ("a second epoch", "sync epochs.slot"),
+    "a record": ("a segment, the first key", "sync 20261103T"),
+    "a document's name": ("a new mandate and root", "sync documents"),
 }
-"""Before which sync, counted from the first of its kind."""
+"""Before the first sync of this in that step."""
 
 
 @pytest.mark.parametrize("what", KILLS)
-def test_what_a_killed_process_left_unsynced_is_made_to_last_by_the_next(what: str, pole: Pole) -> None:
+def test_what_a_killed_process_left_unsynced_is_made_to_last_by_the_next(
+    what: str, pole: Pole, life: Life
+) -> None:
     folder, run, offices, node_key = pole
+    step, sync = KILLS[what]
+    begun = next(first for first, name in life.steps if name == step)
+    number = next(n for n, op in enumerate(life.volume.ops) if n >= begun and op.what.startswith(sync))
     (folder / what).mkdir()
-    life = life_in(folder / what / "live", run, offices, node_key)
-    sync, count = KILLS[what]
-    number = [n for n, op in enumerate(life.volume.ops) if op.what.startswith(sync)][count]
     assert killed(folder / what, run, offices, node_key, [number], every=100).wrong == []
+
+
+def test_an_entry_that_a_killed_process_wrote_lasts_before_it_is_answered_again(tmp_path: Path) -> None:
+    volume = CrashVolume(tmp_path)
+    log = open_log(tmp_path, volume)
+    volume.kill_before = len(volume.ops) + 2  # the cut of what may be torn, the write, and not the sync
+    with pytest.raises(Killed):
+        log.commit(by="camera", action="live", subject="grant", id=ULID)
+    volume.kill_before = None
+    log.close()
+    again = open_log(tmp_path, volume)
+    assert again.commit(by="camera", action="live", subject="grant", id=ULID) == 0
+    again.close()
+    assert ULID.encode() in (left_at_worst(volume)["audit.jsonl"] or b"")
+
+
+def open_log(folder: Path, volume: CrashVolume) -> AuditLog:
+    clock = SimulatedClock(start_utc_ns=START_NS)
+    return AuditLog(folder, clock=clock, signing=signing_key("test-node"), volume=volume)
 
 
 def left_at_worst(volume: CrashVolume) -> Image:
@@ -119,16 +146,15 @@ def test_what_recovery_has_signed_lasts(tmp_path: Path) -> None:
     recover(place.directory, place.signing, volume=volume)
     (data,) = left_at_worst(volume).values()
     assert data is not None
-    assert one.opened(data).ending == "recovered"
+    found = one.opened(data)
+    assert (found.ending, found.segment.damage) == ("recovered", ())
 
 
 def test_a_log_that_was_altered_is_never_lost_while_it_is_set_aside(tmp_path: Path) -> None:
     altered = b"not an entry" + b"\n" * 2
     (tmp_path / "audit.jsonl").write_bytes(altered)
     volume = CrashVolume(tmp_path)
-    AuditLog(
-        tmp_path, clock=SimulatedClock(start_utc_ns=START_NS), signing=signing_key("test-node"), volume=volume
-    ).close()
+    open_log(tmp_path, volume).close()
     surviving = Surviving(volume)
     for _ in range(len(volume.ops) + 1):
         for point in surviving.points():
