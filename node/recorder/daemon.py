@@ -74,6 +74,7 @@ def build(
         capacity_bytes=config.ring.capacity_bytes,
         preallocate_bytes=start.preallocate_bytes(config),
         reserve_bytes=config.ring.reserve_bytes,
+        latest_start=time.lived_ns,
         volume=volume,
     )
     start.number_on(slot, ring)

@@ -37,6 +37,15 @@ class LivedTime:
         self._latest_ns = max(self._latest_ns, lived_ns)
         return Instant(self._latest_ns, wall.trust)
 
+    def lived_ns(self) -> int:
+        """The last time that was believed, and what was lived through since: no leap counts.
+
+        It is never later than it really is, unless the clock of the start was wrong: so long from here on a key
+        may live, whatever the clock says now.
+        """
+        self.now()
+        return self._base_ns + self._clock.boottime_ns() - self._base_boottime_ns
+
     def boottime_ns(self) -> int:
         """As the other clock."""
         return self._clock.boottime_ns()

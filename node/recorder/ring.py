@@ -52,7 +52,10 @@ class KeptSegment:
 
 
 class Ring:
-    """All segments of one directory, which is the only truth: the index is rebuilt from the files alone."""
+    """All segments of one directory, which is the only truth: the index is rebuilt from the files alone.
+
+    `latest_start`: from no later time on does a segment's key live, whatever its header says (None: as that says).
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Ring:
         capacity_bytes: int,
         preallocate_bytes: int,
         reserve_bytes: int = 0,
+        latest_start: Callable[[], int] | None = None,
         volume: Volume = DISK,
     ) -> None:
         self._directory = directory
@@ -74,6 +78,7 @@ class Ring:
         self._capacity_bytes = capacity_bytes
         self._preallocate_bytes = preallocate_bytes
         self._reserve_bytes = reserve_bytes
+        self._latest_start = latest_start
         self._kept = [_kept(path, volume) for path in segment_paths(directory, volume=volume)]
         self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
@@ -207,8 +212,10 @@ class Ring:
             self._evict()
         if not self.make_room(self._preallocate_bytes):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
+        # A clock that has leapt ahead must not make a key live longer: it was filmed no later than now.
+        latest_ns = self._latest_start() if self._latest_start else header.start_ns
         epoch, key = self._keys.for_capture(
-            header.start_ns,
+            min(header.start_ns, latest_ns),
             mandate=bytes.fromhex(header.mandate.removeprefix("sha256:")),
             retention_ns=message.retention_hours * HOUR_NS,
         )

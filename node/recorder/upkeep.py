@@ -62,7 +62,7 @@ class Upkeep:
         boottime_ns = self._time.boottime_ns()
         try:
             self._keeper.time_has_passed(
-                floor_ns=self._time.now().utc_ns, uptime_ns=boottime_ns - self._counted_ns
+                floor_ns=self._time.lived_ns(), uptime_ns=boottime_ns - self._counted_ns
             )
         except SlotFailed as error:
             self._storage.failed("key slot", error)
