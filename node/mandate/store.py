@@ -3,12 +3,14 @@
 Only the keeper writes here; everyone else reads, and verifies again what it reads (`node.mandate.trust`).
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 from node.errors import Refused
 from node.files import replace_whole
 from node.mandate.signatures import MAX_DOCUMENT_BYTES
+from node.volume import DISK, Volume
 
 Kind = Literal["root", "mandate", "masks", "approved_masks"]
 """`root` is the one that a replay or demo was given; `approved_masks` the last mask set that two persons signed,
@@ -24,8 +26,9 @@ class Unreadable(Refused):
 class DocumentStore:
     """A directory of `<kind>.jws.json`, each there or not, and of the roots that followed the first one."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, volume: Volume = DISK) -> None:
         self._directory = directory
+        self._volume = volume
 
     def path(self, kind: Kind) -> Path:
         """Where that document is kept."""
@@ -33,32 +36,35 @@ class DocumentStore:
 
     def read(self, kind: Kind) -> bytes | None:
         """The signed bytes, at most one more than a document may have; None if there is none. Raises `Unreadable`."""
-        return _read(self.path(kind))
+        return self._read(self.path(kind))
 
     def read_root(self, version: int) -> bytes | None:
         """The signed bytes of a root that followed the first one; None if it is not there."""
-        return _read(self._root_path(version))
+        return self._read(self._root_path(version))
 
     def commit_root(self, version: int, data: bytes) -> None:
         """Add the root of that version, whole, to the chain."""
-        replace_whole(self._root_path(version), data)
+        replace_whole(self._root_path(version), data, volume=self._volume)
 
     def _root_path(self, version: int) -> Path:
         return self._directory / f"root-{version:04d}.jws.json"
 
     def commit(self, kind: Kind, data: bytes) -> None:
         """Put a document in force. After a power cut at any point there is the old one or the new one, whole."""
-        replace_whole(self.path(kind), data)
+        replace_whole(self.path(kind), data, volume=self._volume)
 
+    def settle(self) -> None:
+        """Make what can be read here last: whoever wrote it may have died before that."""
+        self._volume.sync_directory(self._directory)
 
-def _read(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_DOCUMENT_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            with closing(self._volume.open(path)) as file:
+                return file.pread(MAX_DOCUMENT_BYTES + 1, 0)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def read_document(path: Path) -> bytes:
