@@ -189,7 +189,9 @@ class AuditLog:
     def _opened(self) -> OpenFile:
         """The file; an altered one has been given another name before."""
         if self._set_aside is not None:
-            self._volume.rename(self._path, self._path.with_name(self._set_aside))
+            if self._volume.exists(self._path):  # it was not only the syncing that failed before
+                self._volume.rename(self._path, self._path.with_name(self._set_aside))
+            self._volume.sync_directory(self._path.parent)
             self._set_aside = None
         if self._file is None:
             if self._volume.exists(self._path):

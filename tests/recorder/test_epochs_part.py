@@ -84,7 +84,7 @@ def test_a_key_is_made_and_destroyed_in_a_part_that_cannot_be_synced(path: Path)
     keys = opened(path)
     number, key = capture(keys)
     assert key in path.read_bytes()
-    assert keys.destroy_due(START_NS + RETENTION_NS) == (number,)
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (number,)
     assert key not in path.read_bytes()
     keys.close()
 
