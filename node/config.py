@@ -65,6 +65,7 @@ class PathsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: FilePath = "/var/lib/stolpe/audit"
     node_key: FilePath = "/var/lib/stolpe/node.key"
     outbox: FilePath = "/var/lib/stolpe-uplink/outbox.sqlite"
+    release_medium: FilePath | Literal[""] = ""
     run: FilePath = "/run/stolpe"
 
 
