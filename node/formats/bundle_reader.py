@@ -11,11 +11,12 @@ from typing import BinaryIO, Final
 from node.errors import Damaged
 from node.formats import bundle as fmt
 from node.formats.bundle import Block, BundledSegment, Kind, Manifest
+from node.formats.segment import MAGIC as SEGMENT_MAGIC
 from node.mandate.signatures import MAX_DOCUMENT_BYTES
 
 CHUNK_BYTES: Final = 1 << 20
 MAX_SEGMENT_BYTES: Final = 1 << 30
-_HEAD_BYTES: Final = max(fmt.BLOCK_BYTES, fmt.END_BYTES)
+_HEAD_BYTES: Final = fmt.END_BYTES  # more than a block's head with the magic behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class BundleReader:
             head = self._peek(_HEAD_BYTES)
             if head.startswith(fmt.END_MAGIC) and self._ended(number):
                 return
-            block = self._block(head[: fmt.BLOCK_BYTES], number)
+            block = self._block(head, number)
             if block is None:
                 if self._search():
                     continue
@@ -144,9 +145,9 @@ class BundleReader:
         """The block that stands here; by the manifest where its head is damaged; None where there is none."""
         told = self._told(number)
         try:
-            block = fmt.read_block(head)
+            block = fmt.read_block(head[: fmt.BLOCK_BYTES])
         except Damaged as error:
-            if told is None or len(head) < fmt.BLOCK_BYTES or head.startswith(fmt.END_MAGIC):
+            if told is None or head[fmt.BLOCK_BYTES :][: len(SEGMENT_MAGIC)] != SEGMENT_MAGIC:
                 return None
             self.damage.append(f"segment {number}: {error}: taken as the manifest says")
             return Block(Kind.THERE, number, told.size, fmt.guessed_key(head))

@@ -61,7 +61,7 @@ def select(
     starts = [start for start, _ in named]
     wanted = {index: _selected(named[index][1], keys, now_ns) for index in overlapping(starts, interval)}
     segments = tuple(found for found in wanted.values() if isinstance(found, Selected))
-    lost = [found if isinstance(found := wanted.get(n), str) else None for n in range(len(named))]
+    lost = [None if isinstance(found := wanted.get(n), Selected) else found for n in range(len(named))]
     if len(segments) > bundle.MAX_SEGMENTS:
         raise Refused(
             f"release order: it asks for {len(segments)} segments, at most {bundle.MAX_SEGMENTS} at once"

@@ -7,7 +7,14 @@ import msgspec
 import pytest
 from vectors.shelf import FOLDER, SUFFIXES, vectors
 
-COUNTS = {"segments": (97, 82), "slots": (26, 18), "keys": (40, 31), "documents": (52, 43), "audit": (50, 41)}
+COUNTS = {
+    "segments": (97, 82),
+    "slots": (26, 18),
+    "keys": (40, 31),
+    "documents": (52, 43),
+    "audit": (50, 41),
+    "bundles": (32, 25),
+}
 """How many there are, and how many of them are broken."""
 
 
@@ -43,4 +50,4 @@ def test_every_test_key_says_that_it_is_one() -> None:
 
 
 def test_the_vectors_stay_small() -> None:
-    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 450_000
+    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 560_000
