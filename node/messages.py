@@ -106,11 +106,15 @@ class CameraAlive(_Message, frozen=True):
 
 
 class VersionFloors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The lowest versions that still count: what was in force is never followed by something older."""
+    """The lowest versions that still count: what was in force is never followed by something older.
+
+    `approved`: of the mask set that two persons signed, which a widened one is held against.
+    """
 
     root: Count = 0
     mandate: Count = 0
     masks: Count = 0
+    approved: Count = 0
 
 
 class RecorderAlive(_Message, frozen=True):

@@ -19,7 +19,8 @@ REFERENCE_BYTES = 8 * 1024
 MIN_BYTES = 4 * 1024
 MANDATE_PREFIX_BYTES = 16
 
-_HEADER = struct.Struct(">8sQQQIIII12s")  # magic, generation, time floor, uptime, root, mandate, masks, epoch
+# magic, generation, time floor, uptime, root, mandate, masks, epoch, approved masks
+_HEADER = struct.Struct(">8sQQQIIIII8s")
 _SLOT = struct.Struct(">IQ16s32s")  # epoch, destroy-at, mandate digest prefix, key
 _CRC = struct.Struct(">I")
 EMPTY = bytes(SLOT_BYTES)
@@ -27,12 +28,16 @@ EMPTY = bytes(SLOT_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """The lowest document versions that are still taken, and the highest epoch number ever used."""
+    """The lowest document versions that are still taken, and the highest epoch number ever used.
+
+    `approved`: of the mask set that two persons signed last, which a widened one is held against.
+    """
 
     root: int = 0
     mandate: int = 0
     masks: int = 0
     epoch: int = 0
+    approved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ def pack_header(header: SlotHeader) -> bytes:
         floors.mandate,
         floors.masks,
         floors.epoch,
-        bytes(12),
+        floors.approved,
+        bytes(8),
     )
     return body + _CRC.pack(google_crc32c.value(body))
 

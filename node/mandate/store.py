@@ -19,6 +19,10 @@ MAX_ARCHIVED = 64
 """Mandates that are kept for the footage that was taken under them."""
 
 
+class Unreadable(Refused):
+    """A document is there and the disk does not let it be read: it may yet."""
+
+
 class DocumentStore:
     """A directory of `<kind>.jws.json`, each there or not, and of the roots that followed the first one."""
 
@@ -30,7 +34,7 @@ class DocumentStore:
         return self._directory / f"{kind}.jws.json"
 
     def read(self, kind: Kind) -> bytes | None:
-        """The signed bytes, at most one more than a document may have; None if there is none."""
+        """The signed bytes, at most one more than a document may have; None if there is none. Raises `Unreadable`."""
         return _read(self.path(kind))
 
     def read_root(self, version: int) -> bytes | None:
@@ -52,7 +56,6 @@ class DocumentStore:
         path = self._archived(parse(data).digest)
         if path.exists():
             return False
-        path.parent.mkdir(mode=0o755, exist_ok=True)
         replace_whole(path, data)
         kept = sorted(self._archive_paths(), key=lambda one: (one.stat().st_mtime_ns, one.name))
         for old in kept[:-MAX_ARCHIVED]:
@@ -69,11 +72,10 @@ class DocumentStore:
         return tuple(data for data in found if data is not None)
 
     def _archived(self, digest: bytes) -> Path:
-        return self._directory / "mandates" / f"{digest.hex()}.jws.json"
+        return self._directory / f"mandate-{digest.hex()}.jws.json"
 
     def _archive_paths(self) -> list[Path]:
-        folder = self._directory / "mandates"
-        return [path for path in folder.iterdir() if path.suffix == ".json"] if folder.is_dir() else []
+        return list(self._directory.glob("mandate-*.jws.json"))
 
     def commit(self, kind: Kind, data: bytes) -> None:
         """Put a document in force. After a power cut at any point there is the old one or the new one, whole."""
@@ -86,6 +88,8 @@ def _read(path: Path) -> bytes | None:
             return file.read(MAX_DOCUMENT_BYTES + 1)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def read_document(path: Path) -> bytes:

@@ -81,17 +81,18 @@ class AuditLog:
         self._most_bytes = most_bytes
         self._most_ids = most_ids
         found = _find(self._path, directory / CHECKPOINT_NAME, most_ids)
-        set_aside = self._set_aside() if found.altered else None
-        self.repairs = tuple(_repairs(found, set_aside))
+        self._set_aside = self._another_name() if found.altered else None
+        self.repairs = tuple(_repairs(found, self._set_aside))
         """What was wrong with the log that was found; its opener notes it, when the log can be written."""
-        if set_aside:
+        if found.altered:
             found = _Found()
         self._head, self._ids, self._bytes = found.head, found.ids, found.whole
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._file: int | None = (
+            None  # opened when something is written: the disk may not be ready for it yet
+        )
         self._torn = True  # behind the last good entry there may be anything
         self._kept: Head | None = None
         self._last_line = b""
-        sync_directory(directory)
 
     @property
     def size(self) -> int:
@@ -115,7 +116,8 @@ class AuditLog:
 
     def close(self) -> None:
         """Let go of the file; every entry in it is synced."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
 
     def commit(
         self, *, by: Author, action: str, subject: str, reason: str = "", id: str | None = None
@@ -173,23 +175,31 @@ class AuditLog:
 
     def _write(self, line: bytes) -> None:
         """All of it, synced; or `OSError`, and what was written is cut off before anything else is."""
+        file = self._opened()
         if self._torn:
-            os.ftruncate(self._file, self._bytes)
+            os.ftruncate(file, self._bytes)
         self._torn = True
         written = 0
         while written < len(line):
-            written += os.pwrite(self._file, line[written:], self._bytes + written)
-        os.fdatasync(self._file)
+            written += os.pwrite(file, line[written:], self._bytes + written)
+        os.fdatasync(file)
         self._torn = False
         self._bytes += len(line)
 
-    def _set_aside(self) -> str:
-        """Give the altered log another name, which no other has."""
+    def _opened(self) -> int:
+        """The file; an altered one has been given another name before."""
+        if self._set_aside is not None:
+            self._path.rename(self._path.with_name(self._set_aside))
+            self._set_aside = None
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            sync_directory(self._path.parent)
+        return self._file
+
+    def _another_name(self) -> str:
+        """For an altered log; no other has it."""
         stamp = rfc3339(self._clock.now().utc_ns).replace(":", "").replace("-", "")
-        name = f"altered-{stamp}-{new_ulid(self._clock.now().utc_ns)}.jsonl"
-        self._path.rename(self._path.with_name(name))
-        sync_directory(self._path.parent)
-        return name
+        return f"altered-{stamp}-{new_ulid(self._clock.now().utc_ns)}.jsonl"
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
@@ -246,24 +256,34 @@ def _find(path: Path, checkpoint: Path, most_ids: int) -> _Found:
     except Refused as refusal:
         found.contradicts = f"{refusal}"
     agrees = said is None or audit.head_of(said) == found.head
-    if path.exists():
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for line in lines(file):
-                try:
-                    entry, found.head = audit.follow(found.head, line)
-                except BadEntry as bad:
-                    if bad.number == "A1" and found.whole + len(line) == size:
-                        found.torn = len(line)
-                    else:
-                        found.altered = bad
-                    break
-                found.whole += len(line)
-                _remember(found.ids, entry, most_ids)
-                agrees = agrees or (said is not None and audit.head_of(said) == found.head)
+    try:
+        for entry in _follow(path, found):
+            _remember(found.ids, entry, most_ids)
+            agrees = agrees or (said is not None and audit.head_of(said) == found.head)
+    except OSError as error:
+        found.altered = BadEntry("A1", found.head.size, f"it cannot be read ({error.strerror})")
     if said is not None and not agrees:
         found.contradicts = f"a checkpoint was signed at {said.size} entries, this log has {found.head.size}"
     return found
+
+
+def _follow(path: Path, found: _Found) -> Iterator[AuditEntry]:
+    """The good entries of the file, if there is one; `found` says how far it got, and what comes then."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for line in lines(file):
+            try:
+                entry, found.head = audit.follow(found.head, line)
+            except BadEntry as bad:
+                if bad.number == "A1" and found.whole + len(line) == size:
+                    found.torn = len(line)
+                else:
+                    found.altered = bad
+                return
+            found.whole += len(line)
+            yield entry
 
 
 def _repairs(found: _Found, set_aside: str | None) -> Iterator[Repair]:

@@ -60,12 +60,13 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
     Refuses keys that others can read and a key slot that cannot be read. It owns `bus` from then on.
     """
     paths = config.paths
-    start.make_directories(paths)
-    own = read_private_keys(Path(paths.node_key))
     slot = start.open_slot(Path(paths.epoch_slot))
     time = LivedTime(clock, floor_ns=slot.keys.header.time_floor_ns)
     events: Events = Unanswered(clock=clock, most=MAX_EVENTS)
     storage = Storage(clock=clock, events=events)
+    overdue = start.destroy_overdue(slot, time, storage)
+    start.make_directories(paths)
+    own = read_private_keys(Path(paths.node_key))
     found = start.recovered_ring(Path(paths.ring), own.signing)
     ring = Ring(
         directory=Path(paths.ring),
@@ -77,16 +78,9 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         reserve_bytes=config.ring.reserve_bytes,
     )
     start.number_on(slot, ring)
-    start.make_first_room(ring, storage)
+    start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    footage = Footage(
-        ring=ring,
-        clock=clock,
-        storage=storage,
-        finish_later=partial(finish, signing=own.signing),
-        last=found.last,
-    )
     consumed = ConsumedOrders(Path(paths.documents))
     endings = Endings(bus=bus, clock=clock)
     store = DocumentStore(Path(paths.documents))
@@ -118,6 +112,15 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
     medium = ReleaseMedium(
         Path(paths.release_medium) if paths.release_medium else None, keeper=keeper, clock=clock
     )
+    footage = Footage(
+        ring=ring,
+        clock=clock,
+        storage=storage,
+        finish_later=partial(finish, signing=own.signing),
+        retention_hours=keeper.retention_hours,
+        last=found.last,
+        unfinished=found.unfinished,
+    )
     upkeep = Upkeep(
         clock=clock,
         time=time,
@@ -142,7 +145,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         deletion=start.deletion_at(Path(paths.epoch_slot)),
         recovered=found.count,
     )
-    for entry in start.entries(slot, ring, found):
+    for entry in start.entries(slot, ring, found, overdue):
         desk.note(*entry)
     return Recorder(
         bus=bus,
@@ -196,7 +199,11 @@ class Recorder:
         self._statements = statements
 
     def step(self, timeout_s: float = WAIT_S) -> bool:
-        """Take one message, if one comes in time, and do what is due. False while the disk fails: nothing advances."""
+        """Take one message, if one comes in time, and do what is due.
+
+        A disk that fails is told, and tried again here: being started anew would not mend it. One that hangs does not
+        let this return, and the watchdog bites.
+        """
         wait_s = self._releases.wait_s
         message = self._bus.receive(timeout_s=timeout_s if wait_s is None else min(timeout_s, wait_s))
         if message is not None:
@@ -205,7 +212,7 @@ class Recorder:
         self._medium.tend()
         self._releases.tend()
         self._statements.tell()
-        return self._storage.state != "failing"
+        return True
 
     def close(self) -> None:
         """An orderly end: the open segment finished, the time persisted, everything let go of."""

@@ -5,11 +5,12 @@ Owns the key slot, a file or a small EEPROM behind a path. Nothing here knows wh
 
 import errno
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.clock import NS
 from node.errors import Refused
+from node.files import create_whole
 from node.formats import slot
 from node.formats.slot import EpochSlot, SlotHeader
 from node.sealing.aead import new_key
@@ -24,6 +25,14 @@ class SlotFailed(OSError):  # noqa: N818 — the slot's trouble, told apart from
 
 class SlotFull(Refused):
     """No epoch key can be made before one is destroyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """The epochs whose keys were overwritten and read back, and the last trouble with one that was not."""
+
+    epochs: tuple[int, ...]
+    trouble: SlotFailed | None = None
 
 
 class EpochKeys:
@@ -51,15 +60,7 @@ class EpochKeys:
     def create(cls, path: Path, *, size: int = slot.REFERENCE_BYTES) -> "EpochKeys":
         """A new, empty key slot in a file of `size` bytes that does not exist yet."""
         slot.slot_count(size)
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError as error:
-            raise Refused(f"{path} exists: a key slot is never written over") from error
-        try:
-            os.pwrite(file, slot.pack_header(SlotHeader()) + bytes(size - slot.HEADER_BYTES), 0)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        create_whole(path, slot.pack_header(SlotHeader()) + bytes(size - slot.HEADER_BYTES), mode=0o600)
         return cls(path)
 
     @property
@@ -108,15 +109,23 @@ class EpochKeys:
                 return entry.epoch, entry.key
         return self._new_epoch(start_ns, prefix, retention_ns)
 
-    def destroy_due(self, now_ns: int) -> tuple[int, ...]:
-        """Destroy every key whose time has come, read it back, and only then name its epoch."""
-        destroyed = []
+    def destroy_due(self, now_ns: int) -> Destruction:
+        """Destroy every key whose time has come, read it back, and only then name its epoch.
+
+        A worn cell that keeps its key does not keep those of the others.
+        """
+        destroyed, trouble = [], None
         for index, entry in list(self._slots.items()):
-            if entry.destroy_at_ns <= now_ns:
+            if entry.destroy_at_ns > now_ns:
+                continue
+            try:
                 self._write(slot.slot_offset(index), slot.EMPTY)
-                del self._slots[index]
-                destroyed.append(entry.epoch)
-        return tuple(destroyed)
+            except SlotFailed as failed:
+                trouble = failed
+                continue
+            del self._slots[index]
+            destroyed.append(entry.epoch)
+        return Destruction(tuple(destroyed), trouble)
 
     def _new_epoch(self, start_ns: int, prefix: bytes, retention_ns: int) -> tuple[int, bytes]:
         free = self._free()

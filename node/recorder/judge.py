@@ -122,8 +122,10 @@ def _masks(raw: bytes, now: Situation) -> Change | None:
         raise Refused(_older("masks", version, least))
     # First the set itself: under the approved one of before it is good, and the other order could leave the camera
     # with a widened set that the new approved one does not cover.
-    files: Sequence[Kind] = ("masks", "approved_masks") if is_approved(raw, now) else ("masks",)
-    return Change(_subject("masks", believed), replace(now.floors, masks=version), raw, files=files)
+    if is_approved(raw, now):
+        floors = replace(now.floors, masks=version, approved=version)
+        return Change(_subject("masks", believed), floors, raw, files=("masks", "approved_masks"))
+    return Change(_subject("masks", believed), replace(now.floors, masks=version), raw, files=("masks",))
 
 
 def is_approved(raw: bytes, now: Situation) -> bool:

@@ -88,7 +88,15 @@ class Keeper:
     def floors(self) -> VersionFloors:
         """The lowest versions that still count."""
         floors = self._keys.header.floors
-        return VersionFloors(floors.root, floors.mandate, floors.masks)
+        return VersionFloors(floors.root, floors.mandate, floors.masks, floors.approved)
+
+    def retention_hours(self) -> int | None:
+        """How long recordings may be kept under the mandate in force; None if there is none."""
+        try:
+            mandate = self.in_force().mandate
+        except Refused:
+            return None
+        return mandate.document.recording.retention_hours if mandate else None
 
     def camera_looks(self, geometry: Geometry) -> None:
         """How the camera looks now: masks are for exactly one geometry."""
@@ -150,6 +158,7 @@ class Keeper:
                 root=max(floors.root, found.root.document.version),
                 mandate=max(floors.mandate, found.mandate.document.version if found.mandate else 0),
                 masks=max(floors.masks, found.masks.document.version if found.masks else 0),
+                approved=max(floors.approved, found.approved.document.version if found.approved else 0),
             )
         )
         self.unsettled = False

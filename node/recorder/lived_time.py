@@ -37,6 +37,16 @@ class LivedTime:
         self._latest_ns = max(self._latest_ns, lived_ns)
         return Instant(self._latest_ns, wall.trust)
 
+    @property
+    def floor_ns(self) -> int:
+        """What may be persisted as the time that it is at least.
+
+        Not later than a wall clock that is trusted now: one that was set right by going back would else be doubted
+        until it has caught up with its own mistake.
+        """
+        lived, wall = self.now(), self._clock.now()
+        return lived.utc_ns if wall.trust == "untrusted" else min(lived.utc_ns, wall.utc_ns)
+
     def boottime_ns(self) -> int:
         """As the other clock."""
         return self._clock.boottime_ns()

@@ -23,10 +23,14 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A segment that was cut and is now signed as it was found; `records` is None if its start was unreadable."""
+    """A segment that was cut and is now signed as it was found; `records` is None if its start was unreadable.
+
+    `trouble`: what the disk said when it did not let it be read or signed; it can be tried again.
+    """
 
     path: Path
     records: int | None
+    trouble: OSError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,23 @@ class Violation:
 
 
 def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
-    """Finish every segment without a trailer, and take away what never became one."""
+    """Finish every segment without a trailer, and take away what never became one.
+
+    One that the disk does not let be read or written does not keep the others.
+    """
+    found = []
     for path in directory.glob(f"*{NEW}"):
-        path.unlink()
-    unfinished = [path for path in segment_paths(directory) if not _is_finished(path)]
-    return tuple(finish(path, signing) for path in unfinished)
+        try:
+            path.unlink()
+        except OSError as error:
+            found.append(Recovered(path, None, error))
+    for path in segment_paths(directory):
+        try:
+            if not _is_finished(path):
+                found.append(finish(path, signing))
+        except OSError as error:
+            found.append(Recovered(path, None, error))
+    return tuple(found)
 
 
 def finish(path: Path, signing: SigningKey) -> Recovered:
@@ -64,11 +80,11 @@ def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
     """The newest segments whose start can be read, the newest last, and how many of their first records are whole."""
     found = []
     for path in reversed(segment_paths(directory)[-most:]):
-        _read_through(path)
         try:
+            _read_through(path)
             with mapped(path) as data:
                 segment = fmt.read(data)
-        except Damaged:
+        except (Damaged, OSError):
             continue
         whole = next((n for n, span in enumerate(segment.records) if span.index != n), len(segment.records))
         found.append(StoredSegment(segment.header.segment, whole))

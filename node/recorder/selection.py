@@ -59,9 +59,11 @@ def select(
     named = [(start, one) for one in ring.segments if (start := one.start_ns) is not None]
     named.sort(key=lambda pair: pair[0])
     starts = [start for start, _ in named]
-    wanted = {index: _selected(named[index][1], keys, now_ns) for index in overlapping(starts, interval)}
+    wanted: dict[int, Selected | MissingReason] = {
+        index: _selected(named[index][1], keys, now_ns) for index in overlapping(starts, interval)
+    }
     segments = tuple(found for found in wanted.values() if isinstance(found, Selected))
-    lost = [None if isinstance(found := wanted.get(n), Selected) else found for n in range(len(named))]
+    lost: list[MissingReason | None] = [_lost(wanted.get(index)) for index in range(len(named))]
     if len(segments) > bundle.MAX_SEGMENTS:
         raise Refused(
             f"release order: it asks for {len(segments)} segments, at most {bundle.MAX_SEGMENTS} at once"
@@ -74,6 +76,10 @@ def select(
         writing_ns=ring.open_start_ns,
     )
     return Selection(segments, missing(starts, lost, interval, around), _mandates(segments, store))
+
+
+def _lost(found: Selected | MissingReason | None) -> MissingReason | None:
+    return None if isinstance(found, Selected) else found
 
 
 def _selected(kept: KeptSegment, keys: EpochKeys, now_ns: int) -> Selected | MissingReason:

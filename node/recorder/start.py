@@ -10,10 +10,11 @@ from node.config import NodeConfig, PathsSection
 from node.errors import Refused
 from node.mandate.store import read_document
 from node.messages import StoredSegment
-from node.recorder.epochs import EpochKeys
+from node.recorder.epochs import Destruction, EpochKeys
+from node.recorder.lived_time import LivedTime
 from node.recorder.recovery import Recovered, last_written, recover
 from node.recorder.ring import Ring
-from node.recorder.storage import Storage
+from node.recorder.storage import Storage, sentence
 from node.sealing.keys import SigningKey
 
 PREALLOCATE_SECONDS = 75  # a minute, and what rate control overshoots
@@ -44,6 +45,16 @@ class RecoveredRing:
         """How many segments it finished."""
         return sum(one.records is not None for one in self.recovered)
 
+    @property
+    def unfinished(self) -> tuple[Path, ...]:
+        """The segments that the disk did not let be finished."""
+        return tuple(one.path for one in self.recovered if one.trouble and one.path.suffix == ".seg")
+
+    @property
+    def trouble(self) -> OSError | None:
+        """What the disk said last, if it did not let something be done."""
+        return next((one.trouble for one in reversed(self.recovered) if one.trouble), None)
+
 
 def make_directories(paths: PathsSection) -> None:
     """Those that a new node does not have yet."""
@@ -56,6 +67,14 @@ def open_slot(path: Path) -> Slot:
     if path.exists():
         return Slot(EpochKeys(path), created=False)
     return Slot(EpochKeys.create(path), created=True)
+
+
+def destroy_overdue(slot: Slot, time: LivedTime, storage: Storage) -> Destruction:
+    """Before anything that a bad disk could stop: the keys whose time came while the node was off."""
+    overdue = slot.keys.destroy_due(max(time.now().utc_ns, slot.keys.header.time_floor_ns))
+    if overdue.trouble is not None:
+        storage.failed("key slot", overdue.trouble)
+    return overdue
 
 
 def deletion_at(path: Path) -> Deletion:
@@ -93,8 +112,10 @@ def number_on(slot: Slot, ring: Ring) -> None:
         slot.keys.commit_header(header.next(floors=replace(header.floors, epoch=max(numbers))))
 
 
-def make_first_room(ring: Ring, storage: Storage) -> None:
+def make_first_room(ring: Ring, storage: Storage, found: RecoveredRing) -> None:
     """On a full disk not even the log could be written; upkeep makes room from then on."""
+    if found.trouble is not None:
+        storage.failed("ring", found.trouble)
     try:
         if not ring.make_room():
             storage.failed("ring", OSError(errno.ENOSPC, "no room, and nothing to evict"))
@@ -102,13 +123,21 @@ def make_first_room(ring: Ring, storage: Storage) -> None:
         storage.failed("ring", error)
 
 
-def entries(slot: Slot, ring: Ring, found: RecoveredRing) -> Iterator[tuple[str, str, str]]:
+def entries(
+    slot: Slot, ring: Ring, found: RecoveredRing, overdue: Destruction
+) -> Iterator[tuple[str, str, str]]:
     """What the audit log must have of this start: action, subject, reason."""
     if slot.created:
         lost = f"{ring.count} segments are here that nobody can open any more" if ring.count else "a new node"
         yield "key_slot_created", "key slot", lost
+    for epoch in overdue.epochs:
+        yield "epoch_destroyed", f"epoch {epoch}", "its retention was over while the node was off"
     for one in found.recovered:
-        what = "its start cannot be read" if one.records is None else f"{one.records} records were whole"
-        yield "segment_recovered", one.path.name, what
+        if one.trouble is not None:
+            yield "segment_unreadable", one.path.name, sentence(one.trouble)
+        elif one.records is None:
+            yield "segment_recovered", one.path.name, "its start cannot be read"
+        else:
+            yield "segment_recovered", one.path.name, f"{one.records} records were whole"
     kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {found.count} recovered"
     yield "recorder_started", "recorder", kept

@@ -47,6 +47,10 @@ class OneProcess:
         assert peer.uid == os.getuid()
         return frozenset({"camera", "recorder", "uplink"})
 
+    def users(self, daemons: frozenset[Daemon]) -> frozenset[int] | None:
+        """All are one user."""
+        return None
+
 
 def event(
     number: int,

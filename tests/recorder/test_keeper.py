@@ -28,7 +28,7 @@ def test_the_first_documents_are_put_in_force_one_by_one(desk: Desk) -> None:
     assert desk.versions == (1, 1, None)
     assert desk.take(desk.masks) == Verdict(True, "masks", "in force")
     assert desk.versions == (1, 1, 1)
-    assert desk.keeper.floors == VersionFloors(1, 1, 1)
+    assert desk.keeper.floors == VersionFloors(1, 1, 1, 1)
     assert desk.actions == ["mandate_accepted", "masks_accepted"]
     assert desk.store.read("approved_masks") == desk.masks
 
@@ -209,7 +209,7 @@ def test_a_flood_of_bad_documents_neither_fills_the_log_nor_goes_unlogged(desk: 
 def test_floors_survive_a_start(ready: Desk) -> None:
     ready.take(ready.next_mandate(7))
     ready.start()
-    assert ready.keeper.floors == VersionFloors(1, 7, 1)
+    assert ready.keeper.floors == VersionFloors(1, 7, 1, 1)
     assert ready.slot.header.floors.mandate == 7
 
 

@@ -32,6 +32,8 @@ from node.uplink.daemon import build
 class OneProcess:
     def daemons(self, peer):
         return frozenset({"camera", "recorder"})
+    def users(self, daemons):
+        return None
 
 config = msgspec.json.decode(sys.stdin.read(), type=NodeConfig)
 clock = SystemClock(trust="demo")

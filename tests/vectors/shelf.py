@@ -62,6 +62,7 @@ class ExpectedHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mandate: int
     masks: int
     epoch: int
+    approved: int = 0
 
 
 class ExpectedEpoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
