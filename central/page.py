@@ -6,6 +6,7 @@ One page of A4, in Swedish or English. Whatever is foreign is drawn as text, nev
 import io
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]  # it has no types of its own
 from reportlab.lib.units import mm  # type: ignore[import-untyped]  # it has no types of its own
@@ -13,6 +14,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth  # type: ignore[import-unty
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]  # it has no types of its own
 
 from central.report import FindingLine, ReleaseLine, Report
+from node.clock import parse_rfc3339, utc_moment
 from node.errors import printable
 
 Language = Literal["sv", "en"]
@@ -26,7 +28,7 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {
         "title": "Released surveillance footage",
         "what": "Footage",
-        "from_to": "{first} to {last} UTC ({frames} pictures)",
+        "from_to": "{first} to {last} (UTC; {frames} pictures)",
         "asked": "Ordered",
         "node": "Camera node",
         "place": "Place",
@@ -50,6 +52,8 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "not checked": "not checked",
         "keys": "Opened with",
         "signature": "node's signature",
+        "missing": "missing",
+        "local": "{first} to {last} local time",
         "synchronised": "synchronised with network time",
         "battery": "battery clock of the node",
         "simulated": "simulated: no real time",
@@ -64,7 +68,7 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "sv": {
         "title": "Utlämnat material från kamerabevakning",
         "what": "Material",
-        "from_to": "{first} till {last} UTC ({frames} bilder)",
+        "from_to": "{first} till {last} (UTC; {frames} bilder)",
         "asked": "Begärt",
         "node": "Kameranod",
         "place": "Plats",
@@ -88,6 +92,8 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "not checked": "ej kontrollerat",
         "keys": "Öppnat med",
         "signature": "nodens signatur",
+        "missing": "saknas",
+        "local": "{first} till {last} lokal tid",
         "synchronised": "synkroniserad med nättid",
         "battery": "nodens batteriklocka",
         "simulated": "simulerad: ingen verklig tid",
@@ -158,10 +164,13 @@ def _rows(
     verdicts = [
         f"{found.number}: {words[found.verdict]}: {_check_words(found, language)}" for found in told.findings
     ]
-    signatures = sorted({line.signature for line in report.segments})
+    signatures = sorted({words[line.signature] for line in report.segments})
+    span = [words["from_to"].format(first=report.first, last=report.last, frames=report.frames)]
+    for zone in sorted({one.timezone for one in told.mandates}):
+        span.append(words["local"].format(first=_local(report.first, zone), last=_local(report.last, zone)))
     notes = [f"{line.segment}: {note}" for line in report.segments for note in line.notes]
     return [
-        ("what", [words["from_to"].format(first=report.first, last=report.last, frames=report.frames)]),
+        ("what", span),
         ("asked", [f"{told.start} - {told.until}", f"{told.order} ({told.order_digest})"]),
         ("case", [told.case]),
         ("recipient", [told.recipient]),
@@ -181,6 +190,10 @@ def _rows(
         ("checks", verdicts),
         *([("notes", _most([*notes, *report.not_opened], words))] if notes or report.not_opened else []),
     ]
+
+
+def _local(moment: str, zone: str) -> str:
+    return f"{utc_moment(parse_rfc3339(moment)).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _check_words(found: FindingLine, language: Language) -> str:

@@ -149,7 +149,7 @@ def test_a_section_without_defaults_must_be_there(tmp_path: Path, section: str) 
         ("paths.audit", ['"/a"'], ['"a"']),
         ("paths.node_key", ['"/n"'], ['"n"']),
         ("paths.outbox", ['"/o"'], ['"o"']),
-        ("paths.release_medium", ['"/media/release"'], ['"media"', "1"]),
+        ("paths.release_medium", ['"/media/release"', '""'], ['"media"', "1"]),
         ("paths.run", ['"/run"'], ['"run"']),
         ("ring.capacity_bytes", ["16_777_216", "1_125_899_906_842_624"], ["16_777_215", "1_125_899_906_842_625"]),
         ("ring.reserve_bytes", ["0", "1_099_511_627_776"], ["-1", "1_099_511_627_777"]),
