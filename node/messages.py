@@ -28,7 +28,9 @@ Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
 DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
 Severity = Literal["low", "medium", "high", "critical"]
 Stage = Literal["start", "update", "end"]
-DarkReason = Literal["time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault"]
+DarkReason = Literal[
+    "time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault", "pose_lost"
+]
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -264,7 +266,7 @@ class CameraReport(_Message, frozen=True):
     frames: Count
     black_frames: Count
     fragments: Count
-    frame_age_ms: Count | None
+    frame_age_s: Count | None
     unacknowledged: Count
     dropped_fragments: Count
     events_waiting: Count
@@ -272,6 +274,8 @@ class CameraReport(_Message, frozen=True):
     messages_refused: Count
     next_change_ns: Nanoseconds | None = None
     first_fragment_ms: Count | None = None
+    pose: Literal["none", "session", "reference"] = "none"
+    """What the camera compares its pose with: nothing, what it saw since its start, or its masks' reference."""
 
 
 class RecorderReport(_Message, frozen=True):

@@ -25,6 +25,8 @@ from node.sealing.keys import SigningKey, VerifyingKey
 FILE_NAME = "audit.jsonl"
 CHECKPOINT_NAME = "checkpoint.json"
 MAX_LOG_BYTES = 64 << 20
+REQUESTS_BYTES = MAX_LOG_BYTES - (8 << 20)
+"""What others ask to have written down leaves room for documents, whatever they ask."""
 NOTES_BYTES = 1 << 20
 """Beyond the bound, for what the recorder says of itself when the log is full."""
 REMEMBERED_IDS = 10_000
@@ -127,7 +129,8 @@ class AuditLog:
         Raises `LogFull`, `Refused` if the id was used for something else, `OSError` if it cannot be kept: then
         nothing was committed, and what asked for it must not happen.
         """
-        return self._commit((by, action, _cut(subject), _cut(reason)), id, most=self._most_bytes)
+        most = self._most_bytes if by == "recorder" else min(self._most_bytes, REQUESTS_BYTES)
+        return self._commit((by, action, _cut(subject), _cut(reason)), id, most=most)
 
     def note(self, action: str, subject: str, reason: str = "") -> int:
         """An entry on what happened to the recorder itself; for that there is room when the log is full."""

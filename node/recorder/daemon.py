@@ -107,6 +107,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         first_root=start.first_root(Path(paths.root)),
         allow_demo_root=allow_demo_root,
         clock=clock,
+        note=desk.note,
         release=releases.take,
     )
     medium = ReleaseMedium(
@@ -248,6 +249,7 @@ class Recorder:
                 self._releases.taken(message)
             case UplinkAlive():
                 self._statements.uplink_is(message.instance)
+                self._releases.uplink_is(message.instance)
             case _:
                 raise AssertionError(f"the bus let a {type(message).__name__} in")
 

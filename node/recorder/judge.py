@@ -48,6 +48,8 @@ class Change:
     raw: bytes
     files: Sequence[Kind] = ()
     root: int | None = None
+    reduces_sight: bool = False
+    """It hides something and shows nothing: that waits for nothing."""
 
 
 def kind_of(raw: bytes) -> DocumentKind | None:
@@ -125,7 +127,8 @@ def _masks(raw: bytes, now: Situation) -> Change | None:
     if is_approved(raw, now):
         floors = replace(now.floors, masks=version, approved=version)
         return Change(_subject("masks", believed), floors, raw, files=("masks", "approved_masks"))
-    return Change(_subject("masks", believed), replace(now.floors, masks=version), raw, files=("masks",))
+    floors = replace(now.floors, masks=version)
+    return Change(_subject("masks", believed), floors, raw, files=("masks",), reduces_sight=True)
 
 
 def is_approved(raw: bytes, now: Situation) -> bool:

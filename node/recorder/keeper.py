@@ -5,7 +5,7 @@ know, a floor never shuts out a document that is not there yet, and power may go
 finished by the next start, or by the same document sent again.
 """
 
-import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -50,6 +50,7 @@ class Keeper:
     """Takes documents as they come, sealed. `release` acts on release orders.
 
     `first_root`: the bytes that somebody put on this node by hand.
+    `note` writes into the log what happened, now or as soon as the log takes it.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Keeper:
         allow_demo_root: bool,
         clock: Clock,
         release: Release,
+        note: Callable[[str, str, str], None],
     ) -> None:
         self._node = node
+        self._note = note
         self._store = store
         self._keys = keys
         self._log = log
@@ -121,8 +124,6 @@ class Keeper:
 
         `by_hand`: it came on a medium, where it need not be sealed, and where a release goes.
         """
-        if self._refusals.used_up:
-            return self._unopened()
         try:
             return self._taken(document, by_hand)
         except OSError:
@@ -181,8 +182,12 @@ class Keeper:
         if change is not None:
             try:
                 self._log.commit(by="recorder", action=f"{kind}_accepted", subject=change.subject)
-            except Refused as full:
-                return Verdict(False, kind, f"{full}")
+            except (LogFull, OSError) as error:
+                if not change.reduces_sight:
+                    if isinstance(error, OSError):
+                        raise
+                    return Verdict(False, kind, f"{error}")
+                self._note(f"{kind}_accepted", change.subject, "in force before it could be written down")
             self._commit(change)
         self.accepted += 1
         return Verdict(True, kind, "in force" if change else "already in force")
@@ -219,19 +224,16 @@ class Keeper:
         if floors != self._keys.header.floors:
             self._keys.commit_header(self._keys.header.next(floors=floors))
 
-    def _unopened(self) -> Verdict:
-        """Whoever owns the uplink cannot fill the log with refusals; that it tried is in there once."""
-        self.refused += 1
-        if not self._stopped:
-            with contextlib.suppress(LogFull):  # which is said already
-                self._log.note("documents_not_opened", "uplink", "too many were refused within an hour")
-            self._stopped = True
-        return Verdict(False, None, "too many documents were refused of late: try again in some minutes")
-
     def _refuse(self, kind: DocumentKind | None, reason: str) -> Verdict:
+        """Whoever owns the uplink cannot fill the log with refusals; that more were refused is in there once."""
+        self.refused += 1
+        if self._refusals.used_up:
+            if not self._stopped:
+                self._note("refusals_not_written", "documents", "too many within an hour: they are counted")
+                self._stopped = True
+            return Verdict(False, kind, reason)
         self._refusals.use()
         self._stopped = False
-        self.refused += 1
         try:
             self._log.commit(
                 by="recorder", action="document_refused", subject=kind or "unreadable", reason=reason

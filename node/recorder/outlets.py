@@ -19,6 +19,8 @@ from node.unanswered import Unanswered
 
 WINDOW: Final = 4
 """Pieces that the broker has not acknowledged."""
+RESEND_NS: Final = 60 * NS
+"""What an uplink that hangs finds in its inbox is bounded by this; one that has begun anew is told at once."""
 STALLED_NS: Final = 15 * 60 * NS
 """So long nobody has taken anything: then the release stops."""
 MOST_ENDINGS: Final = 8
@@ -99,7 +101,9 @@ class BusOutlet:
         self._number = 0
         self._buffer = bytearray()
         self._expires_ns: int | None = None
-        self._waiting: Unanswered[int, ReleaseChunk] = Unanswered(clock=clock, most=WINDOW + 2)
+        self._waiting: Unanswered[int, ReleaseChunk] = Unanswered(
+            clock=clock, most=WINDOW + 2, resend_ns=RESEND_NS
+        )
         self._moved_ns = clock.boottime_ns()
         self._refused = ""
 
@@ -145,6 +149,10 @@ class BusOutlet:
             return
         self._moved_ns = self._clock.boottime_ns()
         self._refused = self._refused or message.refused
+
+    def again(self) -> None:
+        """The uplink has begun anew: it knows of nothing that is on its way."""
+        self._waiting.soon()
 
     def tend(self) -> None:
         """Send what is due: new, or not acknowledged for a while."""

@@ -82,6 +82,7 @@ class Releases:
         self._running: _Running | None = None
         self._allowed = 0.0
         self._counted_ns = clock.boottime_ns()
+        self._uplink: str | None = None
         for order in consumed.interrupted:
             why = "the recorder was restarted: the order is used up, and another one is needed"
             desk.note("release_stopped", f"release {order}", why)
@@ -142,6 +143,13 @@ class Releases:
         self._endings.taken(message)
         if self._running is not None and isinstance(self._running.outlet, BusOutlet):
             self._running.outlet.taken(message)
+
+    def uplink_is(self, instance: str) -> None:
+        """A sign of life; a new uplink has lost what it held."""
+        outlet = self._running.outlet if self._running else None
+        if instance != self._uplink and isinstance(outlet, BusOutlet):
+            outlet.again()
+        self._uplink = instance
 
     def tend(self) -> None:
         """One piece further, if it is time for one."""

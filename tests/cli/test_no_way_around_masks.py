@@ -19,6 +19,8 @@ SUSPICIOUS = re.compile(
 MEANT_SO = {
     "stolpe replay --mask": "adds a mask to a recorded video",
     "stolpe replay --masks": "a mask set for a recorded video",
+    "stolpe prove masks --mask": "a mask to be proven on a recorded video",
+    "stolpe prove masks --masks": "a mask set to be proven on a recorded video",
     "stolpe demo --mask": "adds a mask to a demo",
     "stolpe masks new --mask": "a polygon of the set",
     "stolpe masks new --guard-band-px": "at least 16 px, whatever is asked",

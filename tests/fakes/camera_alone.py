@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from node.camera.daemon import CameraDaemon, build
 from node.clock import NS, SimulatedClock, TimeTrust
-from node.masks.geometry import full_view
+from node.masks.geometry import Geometry, full_view
 from node.messages import (
     AuditCommitted,
     AuditRequest,
@@ -31,8 +31,9 @@ VIEW = full_view(sensor="s", main=(96, 72), lores=(48, 36))
 class Node:
     """A camera daemon, and the other ends of its bus played by the test."""
 
-    def __init__(self, place: NodePlace) -> None:
+    def __init__(self, place: NodePlace, *, geometry: Geometry = VIEW) -> None:
         self.place = place
+        self.geometry = geometry
         self.recorder = place.bus("recorder")
         self.uplink = place.bus("uplink")
         self.ends = [self.recorder, self.uplink]
@@ -59,9 +60,9 @@ class Node:
         self.clock = SimulatedClock(start_utc_ns=start_ns, trust=trust)
         self.source = ScriptedSource(
             clock=self.clock,
-            geometry=VIEW,
+            geometry=self.geometry,
             times_ns=every_half_second(seconds),
-            film=film or plain(VIEW),
+            film=film or plain(self.geometry),
             frame_rate=2,
         )
         bus = self.place.bus("camera")
@@ -96,7 +97,7 @@ class Node:
         """Let the camera work, and answer what it says; a step in the dark passes a second."""
         assert self.camera is not None
         for _ in range(count):
-            if self.camera.filming.dark is not None:
+            if not self.camera.filming.is_open:
                 self.clock.wait_until(self.clock.boottime_ns() + NS)
             self.camera.step(timeout_s=0.05)
             self.answer()

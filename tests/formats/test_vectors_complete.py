@@ -14,6 +14,7 @@ COUNTS = {
     "documents": (52, 43),
     "audit": (50, 41),
     "bundles": (32, 25),
+    "poses": (16, 12),
 }
 """How many there are, and how many of them are broken."""
 

@@ -30,7 +30,7 @@ def report(geometry: bytes) -> CameraReport:
     return CameraReport(
         instance=CAMERA, dark="no_mandate", detail="", mandate=None, mandate_version=None, masks=None,
         masks_version=None, time_trust="demo", geometry=geometry, sensor_opened=0, frames=0, black_frames=0,
-        fragments=0, frame_age_ms=None, unacknowledged=0, dropped_fragments=0, events_waiting=0, events_dropped=0,
+        fragments=0, frame_age_s=None, unacknowledged=0, dropped_fragments=0, events_waiting=0, events_dropped=0,
         messages_refused=0,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from recorder.footage import START_NS, Footage, footage
 from recorder.registry import Desk
-from recorder.station import Station, config_in
+from recorder.station import ULID, Station, config_in
 
 from node.clock import NS
 from node.formats import audit, bundle
@@ -23,7 +23,14 @@ from node.mandate.documents import Mandate, ReleaseOrder, decode
 from node.mandate.example import NODE
 from node.mandate.ids import new_ulid
 from node.mandate.signatures import parse
-from node.messages import DocumentAnswered, DocumentArrived, ReleaseChunk, ReleaseEnded, ReleaseTaken
+from node.messages import (
+    DocumentAnswered,
+    DocumentArrived,
+    ReleaseChunk,
+    ReleaseEnded,
+    ReleaseTaken,
+    UplinkAlive,
+)
 from node.recorder.outlets import STALLED_NS, WINDOW
 from node.recorder.ring import segment_paths
 from node.sealing.keys import fingerprint, verifies
@@ -80,15 +87,21 @@ class Office:
         self.station.heard["uplink"] = [m for m in self.station.heard["uplink"] if m not in found]
         return found
 
+    def acknowledge(self, *messages: ReleaseChunk | ReleaseEnded) -> None:
+        """The broker has them."""
+        for message in messages:
+            self.station.tell(ReleaseTaken(message.order, message.number), sender="uplink")
+            if isinstance(message, ReleaseChunk):
+                self.chunks[message.number] = message
+
     def delivered(self) -> ReleaseEnded:
         """Play the uplink until the release is over; every piece is acknowledged."""
         for _ in range(400):
             self.station.after(0.1)
             for message in self.heard():
-                self.station.tell(ReleaseTaken(message.order, message.number), sender="uplink")
+                self.acknowledge(message)
                 if isinstance(message, ReleaseEnded):
                     return message
-                self.chunks[message.number] = message
         raise AssertionError("it does not end")
 
     def bundle(self, order: ReleaseOrder, *, by: str = "releaser-1") -> bytes:
@@ -208,11 +221,12 @@ def test_no_more_than_a_window_of_pieces_is_on_its_way(office: Office) -> None:
     office.station.ask(*big[0].messages)
     order = office.order(until=MINUTE)
     office.ask(order)
-    numbers: set[int] = set()
+    pieces = []
     for _ in range(20):
         office.station.after(0.3)
-        numbers |= {m.number for m in office.heard() if isinstance(m, ReleaseChunk)}
-    assert numbers == set(range(WINDOW))
+        pieces += office.heard()
+    assert [piece.number for piece in pieces] == list(range(WINDOW))
+    office.acknowledge(*pieces)
     assert office.delivered().outcome == "finished"
     assert [one.is_as_told for one in read(office.bundle(order))[1]] == [True]
 
@@ -398,6 +412,23 @@ def test_a_release_that_nobody_takes_stops_after_a_while(office: Office) -> None
     office.heard()
     office.station.after(STALLED_NS / NS + 1)
     assert office.actions("release") == ["release_accepted", "release_stopped"]
+
+
+def test_a_new_uplink_gets_again_what_the_old_one_had_not_delivered(office: Office) -> None:
+    office.record(0)
+    office.ask(office.order(until=MINUTE))
+    office.station.tell(UplinkAlive(ULID), sender="uplink")
+    for _ in range(30):
+        office.station.after(0.1)
+    first = [message.number for message in office.heard()]
+    office.station.after(2)
+    assert not office.heard()
+    office.station.tell(UplinkAlive(new_ulid(START_NS)), sender="uplink")
+    office.station.after(0.1)
+    again = office.heard()
+    assert [message.number for message in again] == first
+    office.acknowledge(*again)
+    assert office.delivered().outcome == "finished"
 
 
 def test_a_second_order_waits_for_the_first(office: Office) -> None:

@@ -20,6 +20,7 @@ from vectors import (
     make_bundles,
     make_documents,
     make_keys,
+    make_poses,
     make_segments,
     make_slots,
 )
@@ -30,6 +31,7 @@ from vectors.shelf import (
     ExpectedBundle,
     ExpectedDocument,
     ExpectedKeyFile,
+    ExpectedPose,
     ExpectedSegment,
     ExpectedSlot,
 )
@@ -44,7 +46,13 @@ class Vector(NamedTuple):
     name: str
     data: bytes
     expected: (
-        ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument | ExpectedAudit | ExpectedBundle
+        ExpectedSegment
+        | ExpectedSlot
+        | ExpectedKeyFile
+        | ExpectedDocument
+        | ExpectedAudit
+        | ExpectedBundle
+        | ExpectedPose
     )
 
 
@@ -58,6 +66,7 @@ def everything() -> Iterator[Vector]:
         ("documents", make_documents.documents()),
         ("audit", make_audit.logs()),
         ("bundles", make_bundles.bundles()),
+        ("poses", make_poses.poses()),
     ):
         for name, data, expected in made:
             yield Vector(folder, name, data, expected)

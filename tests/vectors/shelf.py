@@ -21,6 +21,7 @@ SUFFIXES = {
     "documents": ".jws",
     "audit": ".jsonl",
     "bundles": ".bundle",
+    "poses": ".pose",
 }
 
 Ending = Literal["closed", "recovered", "cut"]
@@ -154,6 +155,14 @@ class ExpectedBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     gone: tuple[tuple[int, int], ...] = ()
 
 
+class ExpectedPose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A pose reference: its landmarks as [y, x, direction], or none where it must be refused."""
+
+    about: str
+    broken: bool
+    landmarks: tuple[tuple[int, int, int], ...] = ()
+
+
 Expected = TypeVar(
     "Expected",
     ExpectedSegment,
@@ -162,6 +171,7 @@ Expected = TypeVar(
     ExpectedDocument,
     ExpectedAudit,
     ExpectedBundle,
+    ExpectedPose,
 )
 
 
