@@ -1,6 +1,6 @@
 """What the release desk does with a bundle: judge it, open it, and say in a report what was found."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,11 +12,11 @@ from central.opening import OpenedSegment, node_key, opened_from_bundle
 from central.report import FindingLine, GapLine, MandateLine, ReleaseLine, Report
 from central.verify import Judged, judge_bundle
 from node.clock import rfc3339, utc_moment, utc_ns
-from node.errors import Damaged, Refused
-from node.formats.bundle import MAGIC
+from node.errors import Refused
+from node.formats.bundle import MAGIC, Manifest
 from node.formats.bundle_reader import BundleReader
 from node.formats.interval import Interval
-from node.mandate.documents import Mandate, Root
+from node.mandate.documents import Mandate, ReleaseOrder, Root
 from node.sealing.keys import Jwk, PrivateKeys, VerifyingKey
 
 
@@ -28,9 +28,12 @@ def is_bundle(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def judged(path: Path, *, node: Path | None, root: Root | None) -> Judged:
-    """The bundle, judged by the node's public key and the root, where they are given."""
-    return judge_bundle(path, node=node_key(node), root=root)
+def judged(path: Path, *, node: Path | None, root: Root | None, later: Sequence[Mandate] = ()) -> Judged:
+    """The bundle, judged by the node's public key and the root, where they are given.
+
+    `later`: mandates that are not in it, for whom they have revoked.
+    """
+    return judge_bundle(path, node=node_key(node), root=root, known=tuple(later))
 
 
 def open_bundle(
@@ -52,7 +55,13 @@ def open_bundle(
         clips, report = desk.open_each(
             _sources(reader, keys, key), keys, node_key=node.name if node else None
         )
-    return clips, msgspec.structs.replace(report, release=_release(found))
+    if found.start is None or order is None:
+        lost = (
+            *report.not_opened,
+            "order and manifest cannot be read: nobody can say who released it, or for whom",
+        )
+        return clips, msgspec.structs.replace(report, not_opened=lost)
+    return clips, msgspec.structs.replace(report, release=_release(found, found.start.manifest, order))
 
 
 def _sources(
@@ -77,11 +86,7 @@ def _caption(mandates: Mapping[str, Mandate]) -> Callable[[int], str]:
     return caption
 
 
-def _release(found: Judged) -> ReleaseLine:
-    start, order = found.start, found.order
-    if start is None or order is None:
-        raise Damaged("order and manifest of the bundle cannot be read: nobody can say who released it")
-    told = start.manifest
+def _release(found: Judged, told: Manifest, order: ReleaseOrder) -> ReleaseLine:
     gaps = [GapLine(rfc3339(gap.from_ns), rfc3339(gap.until_ns), gap.reason) for gap in told.missing]
     return ReleaseLine(
         bundle_sha256=found.sha256,

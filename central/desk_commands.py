@@ -21,7 +21,8 @@ from central.verify import NUMBERS, Judged
 from node.clock import SystemClock
 from node.errors import Refused, printable
 from node.mandate import trust
-from node.mandate.documents import Root
+from node.mandate.documents import Mandate, Root, decode
+from node.mandate.signatures import parse
 from node.mandate.store import read_document
 from node.sealing.keys import PrivateKeys, read_private_keys
 
@@ -39,10 +40,14 @@ def verify_command(
     bundle: Annotated[Path, typer.Argument(help="a bundle; its segments stay sealed")],
     node: Annotated[Path | None, typer.Option(help="the node's public key file")] = None,
     root: Annotated[Path | None, typer.Option(help="the signed root that the mandates stand under")] = None,
+    mandate: Annotated[
+        list[Path] | None, typer.Option(help="later signed mandates: whom they revoke does not count")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
 ) -> None:
     """Check everything of a bundle that needs no releaser's key: orderers, maker, hashes, signatures."""
-    found = judged(bundle, node=node, root=_root(root))
+    later = [decode(parse(read_document(path)).payload, Mandate) for path in mandate or []]
+    found = judged(bundle, node=node, root=_root(root), later=later)
     if as_json:
         told = {"bundle": bundle.name, "sha256": found.sha256, "findings": found.findings}
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())

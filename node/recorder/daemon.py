@@ -111,7 +111,10 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         release=releases.take,
     )
     medium = ReleaseMedium(
-        Path(paths.release_medium) if paths.release_medium else None, keeper=keeper, clock=clock
+        Path(paths.release_medium) if paths.release_medium else None,
+        keeper=keeper,
+        clock=clock,
+        note=desk.note,
     )
     footage = Footage(
         ring=ring,
@@ -210,7 +213,8 @@ class Recorder:
         if message is not None:
             self._take(message)
         self._upkeep.tend()
-        self._medium.tend()
+        if not self._releases.is_running:  # an order on a medium waits for the one before
+            self._medium.tend()
         self._releases.tend()
         self._statements.tell()
         return True

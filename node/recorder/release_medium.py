@@ -6,6 +6,7 @@ needs an order as good as any other.
 
 import os
 import stat
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,9 +33,18 @@ ORDER_SUFFIX, ANSWER_SUFFIX, BUNDLE_SUFFIX = ".order", ".answer.json", ".bundle"
 class ReleaseMedium:
     """Looks into one directory, if there is one. An order that has an answer beside it was taken before."""
 
-    def __init__(self, directory: Path | None, *, keeper: Keeper, clock: Clock) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        *,
+        keeper: Keeper,
+        clock: Clock,
+        note: Callable[[str, str, str], None],
+    ) -> None:
         self._directory = directory
         self._keeper = keeper
+        self._note = note
+        self._trouble = ""
         self._look = Every(LOOK_S, clock=clock)
 
     def tend(self) -> None:
@@ -45,8 +55,18 @@ class ReleaseMedium:
             order = _next_order(self._directory)
             if order is not None:
                 self._take(order)
-        except OSError:  # it was pulled out, or is full: nothing was released that the log does not know
-            return
+        except (
+            OSError
+        ) as error:  # it was pulled out, or is full; or the node's own disk fails, which is told elsewhere
+            self._is_in_trouble(f"{error.strerror or error}")
+        else:
+            self._trouble = ""
+
+    def _is_in_trouble(self, why: str) -> None:
+        """Into the log once, not every two seconds."""
+        if why != self._trouble:
+            self._trouble = why
+            self._note("release_medium_failed", "release medium", why)
 
     def _take(self, path: Path) -> None:
         try:

@@ -163,6 +163,18 @@ def test_a_bundle_has_the_segments_as_they_lie_in_the_ring_and_lifts_their_layer
     assert not reader.damage
 
 
+def test_nothing_that_lifts_an_epoch_layer_rests_on_the_node(office: Office) -> None:
+    office.record(0)
+    order = office.order(until=MINUTE)
+    office.ask(order)
+    office.delivered()
+    layer_key = read(office.bundle(order))[1][0].layer_key
+    folder = Path(office.station.config.paths.ring).parent
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert not [path for path in files if layer_key in path.read_bytes()]
+
+
 def test_a_bundle_is_signed_by_the_node_from_its_order_to_its_end(office: Office) -> None:
     office.record(0)
     order = office.order(until=MINUTE)
@@ -468,4 +480,4 @@ def test_a_link_on_a_medium_is_not_followed(office: Office, tmp_path: Path) -> N
     (medium / "a.order").symlink_to(elsewhere)
     for _ in range(20):
         office.station.after(0.5)
-    assert not office.actions("release")
+    assert office.actions("release") == ["release_medium_failed"]

@@ -209,6 +209,20 @@ def test_a_flipped_byte_is_found_and_named(at: int, bundle: Released, tmp_path: 
     assert "do not hold" in checked.err
 
 
+def test_a_bundle_whose_order_cannot_be_read_still_opens_and_says_so(
+    bundle: Released, tmp_path: Path
+) -> None:
+    data = bytearray(bundle.bundle.read_bytes())
+    data[8] ^= 1  # the order's length
+    changed = tmp_path / "changed.bundle"
+    changed.write_bytes(data)
+    keys = [part for owner in TWO for part in ("--key", bundle.key(owner))]
+    opened = stolpe("open", changed, *keys, "--out", tmp_path / "clip.mp4", "--node", bundle.node)
+    assert opened.code == 0, opened.err
+    assert "nobody can say who released it" in opened.out
+    assert not (tmp_path / "clip.sealed").exists()
+
+
 def test_what_a_bundle_holds_is_listed_without_any_key(bundle: Released) -> None:
     listed = stolpe("release", "list", bundle.bundle)
     assert listed.code == 0, listed.err
