@@ -228,7 +228,9 @@ class CameraDaemon:
         detail = self._documents.trouble or self._filming.poses.refused
         if (dark, detail) != self._logged:
             self._logged = dark, detail
-            _LOG.info("%s%s", f"dark, {dark}" if dark else "filming", f": {detail}" if dark and detail else "")
+            _LOG.info(
+                "%s%s", f"dark, {dark}" if dark else "filming", f": {detail}" if dark and detail else ""
+            )
         report = self._reporter.report(
             self._documents.in_force, detail=detail, messages_refused=self._bus.counts.refused
         )
