@@ -3,7 +3,9 @@
 An inbox is a ZeroMQ PULL socket in a directory that only its owner can write, so nobody can bind in its place;
 who may connect at all is the daemons' common group. It takes a message only from a process that may send that
 type (`ROUTES`): the kernel says who connected (SO_PEERCRED, which libzmq hands on as `Peer-Address`), not the
-message. A stranger's bytes are not even parsed. What is refused, dropped or unreadable is counted.
+message. Users that send nothing here are turned away before they can say anything; what one of the others may not
+send, and what is dropped or unreadable, is counted. What libzmq does not bound is how many parts an unfinished message
+has: a daemon that was taken over can fill another's memory until the system ends that one.
 """
 
 import fcntl
@@ -33,6 +35,7 @@ RECONNECT_MS, RECONNECT_MAX_MS = 50, 500
 MAX_REFUSED_AT_A_TIME = 64  # a flood of what is refused does not keep a daemon from its work
 LINGER_MS = 500  # what was handed over before an orderly end still gets out
 MAX_SPAWNED_BYTES = 4096
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _DECODER: Final = msgspec.msgpack.Decoder(Message)
 
@@ -90,6 +93,10 @@ class Peers(Protocol):
         """Every daemon that this process may be; empty for a stranger."""
         ...
 
+    def users(self, daemons: frozenset[Daemon]) -> frozenset[int] | None:
+        """The users under whom these daemons run; None: they share one with everybody."""
+        ...
+
 
 class UserPeers:
     """In production: each daemon has a user of its own, and the user tells which it is."""
@@ -115,6 +122,10 @@ class UserPeers:
         """By the peer's user."""
         return frozenset(daemon for daemon, uid in self._uids.items() if uid == peer.uid)
 
+    def users(self, daemons: frozenset[Daemon]) -> frozenset[int] | None:
+        """Those that this machine has."""
+        return frozenset(uid for name, uid in self._uids.items() if name in daemons and uid is not None)
+
 
 class SpawnedPeers:
     """In a demo under one user: the processes that the demo has started, by their pids.
@@ -136,6 +147,10 @@ class SpawnedPeers:
         except (OSError, msgspec.DecodeError):
             return frozenset()
         return frozenset(daemon for daemon, pid in spawned.items() if pid == peer.pid)
+
+    def users(self, daemons: frozenset[Daemon]) -> frozenset[int] | None:
+        """One user for all."""
+        return None
 
 
 @dataclass(slots=True)
@@ -208,7 +223,11 @@ class Bus:
         return True
 
     def receive(self, *, timeout_s: float) -> Message | None:
-        """The next message that may be sent to this daemon by whoever sent it; None if none comes in time."""
+        """The next message that may be sent to this daemon by whoever sent it; None if none comes in time.
+
+        Raises `Refused` if somebody took the inbox away: nobody could reach this daemon until it is started again.
+        """
+        self._look_after_inbox()
         for _ in range(MAX_REFUSED_AT_A_TIME):
             if not self._inbox.poll(max(0, round(timeout_s * 1000))):
                 break
@@ -221,6 +240,15 @@ class Bus:
     def close(self) -> None:
         """End all connections; what was handed over gets half a second to get out. Closing twice is allowed."""
         self._opened.close()
+
+    def _look_after_inbox(self) -> None:
+        path, inode = self._bound
+        try:
+            if path.stat().st_ino == inode:
+                return
+        except OSError as error:
+            raise Refused(f"{path}: the inbox was taken away ({error.strerror})") from error
+        raise Refused(f"{path}: another inbox stands in its place")
 
     def _accept(self, frames: "list[zmq.Frame]") -> Message | None:
         try:
@@ -255,9 +283,16 @@ class Bus:
         self._inbox.setsockopt(zmq.LINGER, 0)
         self._inbox.setsockopt(zmq.RCVHWM, _queue(self.daemon))
         self._inbox.setsockopt(zmq.MAXMSGSIZE, _most_bytes(self.daemon))
+        senders = frozenset[Daemon]().union(
+            *(r.senders for r in ROUTES.values() if self.daemon in r.receivers)
+        )
+        users = self._peers.users(senders)
+        for uid in users if users is not None else ():
+            self._inbox.setsockopt(zmq.IPC_FILTER_UID, uid)
         try:
             self._inbox.bind(f"ipc://{path}")
             path.chmod(0o660)
+            self._bound = path, path.stat().st_ino
         except (OSError, zmq.ZMQError) as error:
             raise Refused(f"{path}: no inbox can be had there ({error.strerror})") from error
 
@@ -287,8 +322,13 @@ def _own_directory(directory: Path) -> Path:
         status = directory.stat()
     except OSError as error:
         raise Refused(f"{directory}: no inbox can be had there ({error.strerror})") from error
-    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_uid != os.geteuid() or status.st_mode & OTHERS_WRITE:
         raise Refused(f"{directory}: another user can write there: it must be this daemon's alone (0755)")
+    above = directory.parent.stat().st_mode
+    if above & OTHERS_WRITE and not above & stat.S_ISVTX:
+        raise Refused(
+            f"{directory.parent}: others can write there, and so put another inbox in the place of this one"
+        )
     return directory
 
 

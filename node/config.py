@@ -64,6 +64,7 @@ class PathsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch_slot: FilePath = "/var/lib/stolpe/epochs.slot"
     audit: FilePath = "/var/lib/stolpe/audit"
     node_key: FilePath = "/var/lib/stolpe/node.key"
+    camera_key: FilePath = "/run/credentials/stolpe-camera.service/camera.key"
     outbox: FilePath = "/var/lib/stolpe-uplink/outbox.sqlite"
     run: FilePath = "/run/stolpe"
 

@@ -27,7 +27,9 @@ Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
 DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
 Severity = Literal["low", "medium", "high", "critical"]
 Stage = Literal["start", "update", "end"]
-DarkReason = Literal["time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault"]
+DarkReason = Literal[
+    "time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault", "pose_lost"
+]
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -105,11 +107,15 @@ class CameraAlive(_Message, frozen=True):
 
 
 class VersionFloors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The lowest versions that still count: what was in force is never followed by something older."""
+    """The lowest versions that still count: what was in force is never followed by something older.
+
+    `approved`: of the mask set that two persons signed, which a widened one is held against.
+    """
 
     root: Count = 0
     mandate: Count = 0
     masks: Count = 0
+    approved: Count = 0
 
 
 class RecorderAlive(_Message, frozen=True):
@@ -230,7 +236,7 @@ class CameraReport(_Message, frozen=True):
     frames: Count
     black_frames: Count
     fragments: Count
-    frame_age_ms: Count | None
+    frame_age_s: Count | None
     unacknowledged: Count
     dropped_fragments: Count
     events_waiting: Count
@@ -238,6 +244,8 @@ class CameraReport(_Message, frozen=True):
     messages_refused: Count
     next_change_ns: Nanoseconds | None = None
     first_fragment_ms: Count | None = None
+    pose: Literal["none", "session", "reference"] = "none"
+    """What the camera compares its pose with: nothing, what it saw since its start, or its masks' reference."""
 
 
 class RecorderReport(_Message, frozen=True):

@@ -13,6 +13,7 @@ from fakes.said import PATIENCE_MS, ULID, connected
 
 from node.bus import Bus, SpawnedPeers
 from node.clock import NS, SimulatedClock
+from node.errors import Refused
 from node.files import replace_whole
 from node.messages import CameraAlive, EventHappened, EventTaken
 from node.unanswered import Unanswered
@@ -184,3 +185,20 @@ def test_a_process_that_took_the_receiver_s_place_in_the_list_is_believed_and_th
     taker.start()
     seer.settle()
     assert seer.bus.counts.received >= 1
+
+
+@pytest.mark.parametrize("put_there", [False, True])
+def test_a_daemon_whose_inbox_is_taken_away_does_not_go_on_deaf(tmp_path: Path, put_there: bool) -> None:
+    with Bus("camera", run=tmp_path, peers=SpawnedPeers(tmp_path / "d")) as camera:
+        assert camera.receive(timeout_s=0) is None
+        (tmp_path / "camera" / "inbox").rename(tmp_path / "elsewhere")
+        if put_there:
+            (tmp_path / "camera" / "inbox").touch()
+        with pytest.raises(Refused, match=r"taken away|in its place"):
+            camera.receive(timeout_s=0)
+
+
+def test_a_place_where_others_can_put_another_inbox_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(Refused, match="others can write there"):
+        Bus("camera", run=tmp_path, peers=SpawnedPeers(tmp_path / "d"))

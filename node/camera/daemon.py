@@ -13,6 +13,8 @@ from node.camera.documents import Documents
 from node.camera.events import EventReports
 from node.camera.filming import Filming
 from node.camera.frame_watch import FrameWatch, end_process
+from node.camera.pose.kept import PoseReferences
+from node.camera.poses import Poses
 from node.camera.report import Reporter
 from node.camera.source import FrameSource
 from node.camera.sources import source_factory
@@ -63,6 +65,13 @@ def build(
         clock=clock,
         send=partial(bus.send, to="recorder"),
     )
+    poses = Poses(
+        PoseReferences(
+            directory=Path(config.paths.documents),
+            key_file=Path(config.paths.camera_key),
+            node=config.node.id,
+        )
+    )
     filming = Filming(
         clock=clock,
         new_source=new_source or source_factory(config.sensor, clock=clock),
@@ -70,6 +79,7 @@ def build(
         delivery=delivery,
         events=events,
         watch=watch,
+        poses=poses,
         node=config.node.id,
         boot=instance,
         aead=fastest_aead(),
@@ -128,7 +138,7 @@ class CameraDaemon:
 
     def step(self, timeout_s: float = ALIVE_SECONDS) -> bool:
         """Hear what others say, and take one frame; waits in the dark alone, for messages. A dark camera works, too."""
-        self._hear(0.0 if self._filming.dark is None else self._rest_s(timeout_s))
+        self._hear(0.0 if self._filming.is_open else self._rest_s(timeout_s))
         self._filming.advance()
         self._tell()
         return True
@@ -213,7 +223,7 @@ class CameraDaemon:
     def _report(self) -> None:
         report = self._reporter.report(
             self._documents.in_force,
-            detail=self._documents.trouble,
+            detail=self._documents.trouble or self._filming.poses.refused,
             messages_refused=self._bus.counts.refused,
         )
         self._bus.send(report, to="recorder")

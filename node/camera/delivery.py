@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +21,9 @@ from node.camera.fragments import Fragment
 from node.camera.segments import SealedUnder, SegmentSealer
 from node.clock import NS, Clock, Instant
 from node.messages import OpenSegment, RecorderAlive, SealedRecord, SegmentMessage, SegmentRefused
+
+if TYPE_CHECKING:
+    from node.formats.segment import Record
 
 KEPT_NS = 10 * NS
 RETRY_NS = NS
@@ -32,6 +36,7 @@ class _Item:
 
     under: SealedUnder
     start: Instant
+    taken_ns: int
     until_ns: int = 0
     fragment: Fragment | None = None
     reason: str | None = None
@@ -52,6 +57,7 @@ class Delivery:
         self._sealed = 0  # so many items, from the left, are sealed under the segment that is open
         self._outbound: deque[SegmentMessage] = deque()
         self._sealer: tuple[SealedUnder, SegmentSealer] | None = None
+        self._gaps: tuple[Record, ...] = ()
         self._turn: str | None = None
         self._not_before_ns = 0
         self.dropped = 0
@@ -70,9 +76,10 @@ class Delivery:
 
     def add(self, fragment: Fragment, start: Instant) -> None:
         """Take a fragment whose first picture was taken at `start`."""
-        self._items.append(_Item(self._documents, start, fragment=fragment))
+        now_ns = self._clock.boottime_ns()
+        self._items.append(_Item(self._documents, start, now_ns, fragment=fragment))
         for item in self._items:
-            if start.utc_ns - item.start.utc_ns <= KEPT_NS:
+            if now_ns - item.taken_ns <= KEPT_NS:
                 break
             self._give_up(item, start.utc_ns)
         self._count_dropped(self._sealed)
@@ -82,12 +89,14 @@ class Delivery:
     def gap(self, start_ns: int, until_ns: int, reason: str) -> None:
         """Note that nothing was recorded in between."""
         start = Instant(start_ns, self._clock.now().trust)
-        self._items.append(_Item(self._documents, start, until_ns=until_ns, reason=reason))
+        now_ns = self._clock.boottime_ns()
+        self._items.append(_Item(self._documents, start, now_ns, until_ns=until_ns, reason=reason))
 
     def finish(self, now_ns: int) -> None:
         """End the segment that is open, if there is one."""
         if self._under is not None:
-            self._items.append(_Item(self._documents, Instant(now_ns, self._clock.now().trust)))
+            end = Instant(now_ns, self._clock.now().trust)
+            self._items.append(_Item(self._documents, end, self._clock.boottime_ns()))
             self.pump()
 
     def pump(self) -> None:
@@ -155,8 +164,7 @@ class Delivery:
         elif item.fragment is not None:
             sealer.add(item.fragment, item.start)
         else:
-            sealer.finish(item.start.utc_ns)
-            self._sealer = None
+            self._finish_segment(sealer, item.start.utc_ns)
         self._sealed += 1
         last = next((m for m in reversed(self._outbound) if isinstance(m, SealedRecord)), None)
         if last is not None:
@@ -171,11 +179,16 @@ class Delivery:
 
     def _sealer_under(self, item: _Item) -> SegmentSealer:
         if self._sealer is not None and self._sealer[0] is not item.under:
-            self._sealer[1].finish(item.start.utc_ns)
-            self._sealer = None
+            self._finish_segment(self._sealer[1], item.start.utc_ns)
         if self._sealer is None:
-            self._sealer = item.under, SegmentSealer(under=item.under, send=self._queue)
+            sealer = SegmentSealer(under=item.under, send=self._queue, gaps=self._gaps)
+            self._sealer, self._gaps = (item.under, sealer), ()
         return self._sealer[1]
+
+    def _finish_segment(self, sealer: SegmentSealer, now_ns: int) -> None:
+        """What it had no segment for is told in the next one, under whatever documents that is."""
+        sealer.finish(now_ns)
+        self._sealer, self._gaps = None, sealer.gaps
 
     def _queue(self, message: SegmentMessage) -> None:
         opens = isinstance(message, OpenSegment)
@@ -185,7 +198,7 @@ class Delivery:
         """Forget the open segment with its key; everything not stored goes into the next."""
         self._turn = turn
         self._outbound.clear()
-        self._sealer, self._sealed = None, 0
+        self._sealer, self._gaps, self._sealed = None, (), 0
         for item in self._items:
             item.segment = item.handed_ns = None
         self._count_dropped(0)

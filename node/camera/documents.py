@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from node.clock import Clock
 from node.errors import Refused
 from node.mandate.ids import new_ulid
 from node.mandate.in_force import InForce, believed_root, in_force
 from node.mandate.store import DocumentStore, read_document
 from node.masks.geometry import Geometry
-from node.messages import AuditRequest, RecorderAlive
+from node.messages import AuditRequest, RecorderAlive, VersionFloors
+from node.service import Every
 from node.unanswered import Unanswered
 
 MOST_REFUSALS = 16
+AGAIN_S = 10.0
 
 
 class Documents:
@@ -35,6 +39,8 @@ class Documents:
         self._clock = clock
         self._send = send
         self._read_as: tuple[str, int] | None = None
+        self._floors = VersionFloors()
+        self._again = Every(AGAIN_S, clock=clock)
         self._refusals: Unanswered[str, AuditRequest] = Unanswered(clock=clock, most=MOST_REFUSALS)
         self.in_force: InForce | None = None
         """What was read last; None before the recorder has said what counts, or without a root."""
@@ -42,13 +48,18 @@ class Documents:
         """Why something is not in force; empty if nothing is wrong."""
 
     def changed(self, alive: RecorderAlive) -> bool:
-        """Whether the recorder has committed something, or is another one, since the documents were read."""
+        """Whether the recorder has committed something, or is another one, since the documents were read.
+
+        What is wrong with them is looked at again and again: a disk that did not let them be read may do so now.
+        """
         self._clock.raise_floor(alive.time_floor_ns)
-        return self._read_as != (alive.instance, alive.generation)
+        again = bool(self.trouble) and self._again.due()
+        return again or self._read_as != (alive.instance, alive.generation)
 
     def read(self, alive: RecorderAlive, *, geometry: Geometry) -> InForce | None:
-        """Read and verify them all."""
-        self._read_as = (alive.instance, alive.generation)
+        """Read and verify them all. A recorder that forgot what was in force does not bring an older one back."""
+        before, self._read_as = self.trouble, (alive.instance, alive.generation)
+        self._floors = _highest(self._floors, alive.floors)
         try:
             root = believed_root(
                 read_document(self._first_root), self._store, allow_demo=self._allow_demo_root
@@ -57,10 +68,10 @@ class Documents:
             self.in_force, self.trouble = None, f"{refusal}"
         else:
             self.in_force = in_force(
-                self._store, root=root, node=self._node, floors=alive.floors, geometry=geometry
+                self._store, root=root, node=self._node, floors=self._floors, geometry=geometry
             )
             self.trouble = self.in_force.mandate_refused or self.in_force.masks_refused
-        if self.trouble:
+        if self.trouble and self.trouble != before:
             self._note(self.trouble)
         return self.in_force
 
@@ -81,3 +92,7 @@ class Documents:
             reason=trouble[:400],
         )
         self._refusals.add(request.id, request)
+
+
+def _highest(one: VersionFloors, other: VersionFloors) -> VersionFloors:
+    return VersionFloors(*map(max, msgspec.structs.astuple(one), msgspec.structs.astuple(other)))

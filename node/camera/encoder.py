@@ -81,7 +81,10 @@ class X264Encoder:
         ]
 
     def _fill(self, picture: Picture) -> None:
-        planes = (picture.luma, *picture.chroma)
+        chroma = picture.chroma
+        if len(chroma) == 1:  # NV12: both colours of a sample lie side by side
+            chroma = chroma[0][:, :, 0], chroma[0][:, :, 1]
+        planes = (picture.luma, *chroma)
         for plane, source in zip(self._frame.planes, planes, strict=True):
             rows = plane_rows(plane)
             rows[: source.shape[0], : source.shape[1]] = source

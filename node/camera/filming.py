@@ -11,6 +11,8 @@ from node.camera.frame_watch import FrameWatch
 from node.camera.gate import Gate
 from node.camera.painter import Painter
 from node.camera.pipeline import Pipeline, PipelineCounts, Taken
+from node.camera.pose.lock import PoseLock
+from node.camera.poses import Poses
 from node.camera.segments import SealedUnder
 from node.camera.source import FrameSource
 from node.camera.stages import Stages
@@ -38,6 +40,7 @@ class Filming:
         delivery: Delivery,
         events: EventReports,
         watch: FrameWatch,
+        poses: Poses,
         node: str,
         boot: str,
         aead: AeadName,
@@ -49,6 +52,8 @@ class Filming:
         self._delivery = delivery
         self._events = events
         self._watch = watch
+        self._poses = poses
+        self._told_lost = ""
         self._node = node
         self._boot = boot
         self._aead: AeadName = aead
@@ -57,7 +62,17 @@ class Filming:
         self._pipeline: Pipeline | None = None
         self.counts = PipelineCounts()
         self.dark: DarkReason | None = "no_mandate"
-        """Why the sensor is closed; None while it is open."""
+        """Why nothing is shown; None while it films."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the sensor is: it also is while a camera that was turned looks for its place."""
+        return self._pipeline is not None and self._pipeline.is_open
+
+    @property
+    def poses(self) -> Poses:
+        """Whether the camera looks where its masks were drawn."""
+        return self._poses
 
     @property
     def geometry(self) -> Geometry:
@@ -70,14 +85,18 @@ class Filming:
         self._documents = documents
         mandate, masks = (documents.mandate, documents.masks) if documents is not None else (None, None)
         refused = documents is not None and bool(documents.masks_refused)
-        self._gate = Gate(mandate=mandate, masks=masks, masks_refused=refused)
         self._pipeline = None
-        if (
-            mandate is not None
-            and not refused
-            and (masks is not None or mandate.document.masks.nothing_to_mask)
-        ):
-            self._pipeline = self._new_pipeline(mandate, masks)
+        raster, pose = None, None
+        if mandate is not None and not refused and (masks or mandate.document.masks.nothing_to_mask):
+            raster = raster_of(masks, self.geometry)
+            pose = self._poses.under(masks, raster)
+        pose_refused = raster is not None and pose is None
+        self._gate = Gate(mandate=mandate, masks=masks, masks_refused=refused, pose_refused=pose_refused)
+        if mandate is not None:
+            self._events.begin(mandate=mandate, masks=masks)
+            if raster is not None and pose is not None:
+                self._pipeline = self._new_pipeline(mandate, masks, raster=raster, pose=pose)
+        self._tell_of_pose()
 
     def advance(self) -> Taken:
         """One frame, or none while the sensor must be closed."""
@@ -90,6 +109,7 @@ class Filming:
         self.dark = self._pipeline.dark
         if self.dark == "mask_fault" != was:
             self._events.fault("mask_fault", "masks could not be painted: the sensor is closed")
+        self._tell_of_pose()
         if taken != "frame":
             self._watch.rest()
         if taken == "over":
@@ -106,13 +126,28 @@ class Filming:
             self._pipeline.close()
         self._watch.rest()
 
+    def _tell_of_pose(self) -> None:
+        """Being lost is an alarm, once each time."""
+        why = self._poses.refused or ("the camera was turned or slipped" if self._poses.is_lost else "")
+        if why and why != self._told_lost:
+            self._events.fault(
+                "pose_lost", f"{why}: nothing is shown until it is back in place or commissioned anew"
+            )
+        self._told_lost = why
+
     def _start_over(self) -> None:
         """A recorded scene is over: the same again."""
         self._source = self._new_source()
         self.under(self._documents)
 
-    def _new_pipeline(self, mandate: Believed[Mandate], masks: Believed[MaskSet] | None) -> Pipeline:
-        raster = _raster(masks, self.geometry)
+    def _new_pipeline(
+        self,
+        mandate: Believed[Mandate],
+        masks: Believed[MaskSet] | None,
+        *,
+        raster: MaskRaster,
+        pose: PoseLock,
+    ) -> Pipeline:
         self._delivery.begin(
             SealedUnder(
                 node=self._node,
@@ -123,7 +158,6 @@ class Filming:
                 aead=self._aead,
             )
         )
-        self._events.begin(mandate=mandate, masks=masks)
         return Pipeline(
             source=self._source,
             clock=self._clock,
@@ -139,6 +173,7 @@ class Filming:
                 on_event=self._events.detected,
             ),
             stages=Stages(),
+            pose=pose,
             counts=self.counts,
         )
 
@@ -150,7 +185,8 @@ class Filming:
         )
 
 
-def _raster(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:
+def raster_of(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:
+    """What a mask set makes black; nothing, where the mandate says that there is nothing to mask."""
     if masks is None:
         return rasterise((), geometry, guard_px=0)
     return rasterise(masks.document.outlines, geometry, guard_px=masks.document.guard_band_px)

@@ -13,7 +13,8 @@ HOUR_NS = 3600 * NS
 class Gate:
     """Decides from documents that were verified; it has no way to be told "open".
 
-    `masks_refused`: a mask set is there, but it did not verify.
+    `masks_refused`: a mask set is there, but it did not verify. `pose_refused`: it names a pose reference that cannot
+    be had.
     """
 
     def __init__(
@@ -22,10 +23,12 @@ class Gate:
         mandate: Believed[Mandate] | None,
         masks: Believed[MaskSet] | None,
         masks_refused: bool = False,
+        pose_refused: bool = False,
     ) -> None:
         self._mandate = mandate.document if mandate else None
         self._masks = masks.document if masks else None
         self._masks_refused = masks_refused
+        self._pose_refused = pose_refused
         self._looked_at = Interval(0, 0)
         self._open: tuple[Interval, ...] = ()
 
@@ -43,6 +46,8 @@ class Gate:
             return "no_masks"
         if self._masks is not None and self._masks.geometry != geometry:
             return "mask_fault"
+        if self._pose_refused:
+            return "pose_lost"
         before = now.utc_ns < utc_ns(self._mandate.valid_from)
         if before or not self._inside_hours(self._mandate, now.utc_ns):
             return "outside_hours"

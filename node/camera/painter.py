@@ -76,6 +76,11 @@ class Painter:
             self, main=request.main, lores=request.lores, sensor_ns=request.sensor_ns, fault=None
         )
 
+    def black(self, frame: MaskedFrame, why: str) -> MaskedFrame:
+        """Black pictures in the place of a frame that was masked, but must not be shown."""
+        main, lores = new_picture(frame.main.size), new_picture(frame.lores.size)
+        return MaskedFrame(self, main=main, lores=lores, sensor_ns=frame.sensor_ns, fault=why)
+
 
 def _paint(picture: Picture, plan: _StreamPlan) -> None:
     """Every plane must lie as planned: into another layout OpenCV would paint a copy, and say nothing."""

@@ -32,6 +32,19 @@ class Analyser(Protocol):
         ...
 
 
+class PoseWatch(Protocol):
+    """What says whether the camera still looks where its masks were drawn. It sees masked frames alone."""
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing may be shown."""
+        ...
+
+    def observe(self, frame: MaskedFrame) -> None:
+        """Look at a frame, if it is time to."""
+        ...
+
+
 class FootageSink(Protocol):
     """Where fragments go to be sealed and kept."""
 
@@ -74,6 +87,7 @@ class Pipeline:
         footage: FootageSink,
         analyser: Analyser,
         stages: Stages,
+        pose: PoseWatch | None = None,
         counts: PipelineCounts | None = None,
     ) -> None:
         self._source = source
@@ -84,12 +98,19 @@ class Pipeline:
         self._footage = footage
         self._analyser = analyser
         self._stages = stages
+        self._pose = pose
         self._running: _Run | None = None
         self._faults_in_a_row = 0
+        self._lost = False
         self._last_ns: int | None = None
         self.counts = counts or PipelineCounts()
         self.dark: DarkReason | None = None
-        """Why the sensor is closed; None while it is open."""
+        """Why nothing is shown: the sensor is closed or, with `pose_lost`, looks for its place; None while it films."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the sensor is."""
+        return self._running is not None
 
     def advance(self) -> Taken:
         """Take one frame if the sensor may be open, and else see to it that it is closed. Waits for a frame alone."""
@@ -154,16 +175,27 @@ class Pipeline:
             request.release()
         return "frame"
 
+    def _in_place(self, frame: MaskedFrame) -> MaskedFrame:
+        """The frame, or a black one while the camera does not look where its masks were drawn."""
+        if self._pose is None:
+            return frame
+        with self._stages.stage("pose"):
+            self._pose.observe(frame)
+        if not self._pose.shut:
+            return frame
+        self.dark = "pose_lost"
+        return self._painter.black(frame, "the camera does not look where its masks were drawn")
+
     def _use(self, frame: MaskedFrame) -> None:
+        self._faults_in_a_row = self._faults_in_a_row + 1 if frame.fault is not None else 0
+        frame = self._in_place(frame)
         self.counts.frames += 1
         self.counts.black_frames += frame.fault is not None
-        self._faults_in_a_row = self._faults_in_a_row + 1 if frame.fault is not None else 0
         if self._last_ns is not None and frame.sensor_ns - self._last_ns > STALL_NS:
             stalled, again = self._utc(self._last_ns), self._utc(frame.sensor_ns)
             self._footage.gap(stalled.utc_ns, again.utc_ns, "no frames came")
         self._last_ns = frame.sensor_ns
-        with self._stages.stage("analyse"):
-            self._analyser.observe(frame)
+        self._analyse(frame)
         run = self._running
         if run is None or run.encoder is None or run.fragmenter is None:
             return
@@ -173,6 +205,15 @@ class Pipeline:
             with self._stages.stage("fragment"):
                 fragment = run.fragmenter.add(packet)
             self._keep(fragment)
+
+    def _analyse(self, frame: MaskedFrame) -> None:
+        """Black pictures of a camera that looks for its place say nothing: with the first, what went on has ended."""
+        was_lost, self._lost = self._lost, self.dark == "pose_lost"
+        if not self._lost:
+            with self._stages.stage("analyse"):
+                self._analyser.observe(frame)
+        elif not was_lost:
+            self._analyser.finish()
 
     def _keep(self, fragment: Fragment | None) -> None:
         if fragment is not None:

@@ -4,7 +4,7 @@ While this camera is closed the world in the video goes on: what lies before the
 never becomes a picture.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -86,13 +86,17 @@ class _Count:
 class RecordedRequest:
     """One frame of a video as a camera's request."""
 
-    def __init__(self, *, main: Picture, lores: Picture, sensor_ns: int) -> None:
+    def __init__(
+        self, *, main: Picture, lores: Picture, sensor_ns: int, give_back: Callable[[], None]
+    ) -> None:
         self.main = main
         self.lores = lores
         self.sensor_ns = sensor_ns
+        self._give_back = give_back
 
     def release(self) -> None:
-        """Nothing to give back: the source has one buffer and fills it anew for the next request."""
+        """The source has one buffer, and fills it anew for the next request."""
+        self._give_back()
 
 
 class ReplaySource:
@@ -113,6 +117,7 @@ class ReplaySource:
         self._main = new_picture(first.size)
         self._lores = new_picture(lores_size(first.size))
         self._open = False
+        self._out = False
         self.position = Position(first.path.name, 0, 0.0, self._origin_ns)
         """Of the frame that was delivered last."""
         self.passed_over = 0
@@ -142,7 +147,9 @@ class ReplaySource:
         return sum(round((file.seconds or 0) * file.frame_rate) for file in self._files)
 
     def open(self) -> None:
-        """Start delivering, from the clock's present on."""
+        """Start delivering, from the clock's present on. Refuses if it is open already."""
+        if self._open:
+            raise Refused("the replayed camera is open already")
         self._open = True
 
     def close(self) -> None:
@@ -150,9 +157,11 @@ class ReplaySource:
         self._open = False
 
     def next_request(self) -> RecordedRequest | None:
-        """The next frame that is not over yet; None at the end of the last video."""
+        """The next frame that is not over yet; None at the end of the last video. One may be out at a time."""
         if not self._open:
             raise Refused("the camera is closed")
+        if self._out:
+            raise Refused("the buffer of the replayed camera is out: release the request")
         for frame, at_ns, position in self._frames:
             if at_ns < self._clock.boottime_ns():
                 self.passed_over += 1
@@ -161,8 +170,14 @@ class ReplaySource:
             scale_into(self._main, self._lores)
             self._clock.wait_until(at_ns)
             self.position = position
-            return RecordedRequest(main=self._main, lores=self._lores, sensor_ns=at_ns)
+            self._out = True
+            return RecordedRequest(
+                main=self._main, lores=self._lores, sensor_ns=at_ns, give_back=self._taken_back
+            )
         return None
+
+    def _taken_back(self) -> None:
+        self._out = False
 
     def _all_frames(self) -> Iterator[tuple[av.VideoFrame, int, Position]]:
         start_ns, last_ns = self._origin_ns, self._origin_ns - _MIN_STEP_NS

@@ -1,12 +1,14 @@
 """What the camera tells of itself: counters and reasons, nothing that a picture decides."""
 
+from typing import Literal
+
 import msgspec
 
 from node.camera.delivery import Delivery
 from node.camera.events import EventReports
 from node.camera.filming import Filming
 from node.camera.frame_watch import FrameWatch
-from node.clock import Clock
+from node.clock import NS, Clock
 from node.formats.segment import digest_text
 from node.mandate.in_force import InForce
 from node.messages import CameraReport
@@ -35,6 +37,13 @@ class Reporter:
         self._watch = watch
         self._begun_ns = clock.boottime_ns()
 
+    @property
+    def _pose(self) -> Literal["none", "session", "reference"]:
+        lock = self._filming.poses.lock
+        if lock is None:
+            return "none"
+        return "session" if lock.is_session else "reference"
+
     def report(self, documents: InForce | None, *, detail: str, messages_refused: int) -> CameraReport:
         """The state of this moment."""
         mandate = documents.mandate if documents else None
@@ -55,12 +64,13 @@ class Reporter:
             frames=counts.frames,
             black_frames=counts.black_frames,
             fragments=counts.fragments,
-            frame_age_ms=None if age_ns is None else age_ns // 1_000_000,
+            frame_age_s=None if age_ns is None else age_ns // NS,
             unacknowledged=self._delivery.waiting,
             dropped_fragments=self._delivery.dropped,
             events_waiting=self._events.waiting,
             events_dropped=self._events.dropped,
             messages_refused=messages_refused,
             next_change_ns=self._filming.next_change(),
+            pose=self._pose,
             first_fragment_ms=None if first_ns is None else (first_ns - self._begun_ns) // 1_000_000,
         )

@@ -1,6 +1,6 @@
 """From fragments to sealed segments: a random key for each, wrapped to the releasers, held in memory only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +19,8 @@ from node.sealing.aead import AeadName, new_key
 from node.sealing.recipients import wrap
 
 SEGMENT_NS = 60 * NS
+SET_NS = 2 * NS
+"""A clock that differs more than this from what has passed was set, and not only disciplined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,33 @@ class SealedUnder:
 
 
 class SegmentSealer:
-    """Seals fragments one by one and sends them on; begins a new segment every minute, and for every new init."""
+    """Seals fragments one by one and sends them on.
 
-    def __init__(self, *, under: SealedUnder, send: Callable[[SegmentMessage], None]) -> None:
+    A new segment begins every minute, for every new init, and when the clock was set: what it says of its own time is
+    then true of all of it. `gaps`: what another sealer had no segment for.
+    """
+
+    def __init__(
+        self, *, under: SealedUnder, send: Callable[[SegmentMessage], None], gaps: Sequence[Record] = ()
+    ) -> None:
         self._under = under
         self._send = send
         self._open: _OpenSegment | None = None
-        self._gaps: list[Record] = []
+        self._gaps = list(gaps)
+
+    @property
+    def gaps(self) -> tuple[Record, ...]:
+        """Those that wait for a segment to begin."""
+        return tuple(self._gaps)
 
     def add(self, fragment: Fragment, start: Instant) -> None:
         """Seal a fragment whose first picture was taken at `start`."""
         current = self._open
-        due = current is not None and start.utc_ns - current.start_ns >= SEGMENT_NS
-        if current is not None and (due or fragment.init != current.init):
+        if current is not None and current.is_over(fragment, start):
             self.finish(start.utc_ns)
             current = None
         if current is None:
-            current = self._open = self._begin(fragment.init, start)
+            current = self._open = self._begin(fragment, start)
         self._seal(current, Record(RecordType.FRAGMENT, start.utc_ns, fragment.data))
 
     def gap(self, start_ns: int, until_ns: int, reason: str) -> None:
@@ -69,7 +81,7 @@ class SegmentSealer:
         self._seal(current, fmt.end_record(current.sealer.count, now_ns))
         self._send(CloseSegment(current.segment, current.sealer.count))
 
-    def _begin(self, init: bytes, start: Instant) -> "_OpenSegment":
+    def _begin(self, fragment: Fragment, start: Instant) -> "_OpenSegment":
         under, mandate = self._under, self._under.mandate.document
         header = SegmentHeader(
             node=under.node,
@@ -92,8 +104,8 @@ class SegmentSealer:
             OpenSegment(header.segment, encoded, fmt.pack_wraps(wraps), mandate.recording.retention_hours)
         )
         sealer = RecordSealer(aead=under.aead, key=key, header=encoded)
-        current = _OpenSegment(header.segment, start.utc_ns, init, sealer)
-        self._seal(current, Record(RecordType.INIT, start.utc_ns, init))
+        current = _OpenSegment(header.segment, start.utc_ns, fragment.sensor_ns, fragment.init, sealer)
+        self._seal(current, Record(RecordType.INIT, start.utc_ns, fragment.init))
         while self._gaps:
             self._seal(current, self._gaps.pop(0))
         return current
@@ -107,5 +119,12 @@ class SegmentSealer:
 class _OpenSegment:
     segment: str
     start_ns: int
+    sensor_ns: int
     init: bytes
     sealer: RecordSealer
+
+    def is_over(self, fragment: Fragment, start: Instant) -> bool:
+        """Whether this fragment, taken at `start`, belongs into the next segment."""
+        lasted_ns = fragment.sensor_ns - self.sensor_ns
+        clock_was_set = abs(start.utc_ns - self.start_ns - lasted_ns) > SET_NS
+        return lasted_ns >= SEGMENT_NS or clock_was_set or fragment.init != self.init

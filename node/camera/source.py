@@ -101,7 +101,7 @@ class Request(Protocol):
 
 
 class FrameSource(Protocol):
-    """A camera. Closed until `open`; nothing is filmed while it is closed."""
+    """A camera. Closed until `open`; nothing is filmed while it is closed. `tests/contracts` holds every one to it."""
 
     @property
     def geometry(self) -> Geometry:
@@ -114,11 +114,14 @@ class FrameSource(Protocol):
         ...
 
     def open(self) -> None:
-        """Start delivering. Refuses if the device, file or scene cannot be had."""
+        """Start delivering. Refuses if it is open already, or if the device, file or scene cannot be had."""
         ...
 
     def next_request(self) -> Request | None:
-        """The next moment, waited for; None when a recorded scene is over."""
+        """The next moment, waited for; None when a recorded scene is over.
+
+        Refuses while closed, and while no buffer is free: what is out is never drawn over.
+        """
         ...
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from node.analysis.events import MotionEvents
 from node.camera.encoder import X264Encoder
 from node.camera.fragments import Fragment, Fragmenter
 from node.camera.painter import MaskedFrame, Painter
+from node.camera.pose.lock import PoseLock
 from node.camera.segments import SegmentSealer
 from node.camera.source import Picture, new_picture, scale_into
 from node.camera.synthetic import SyntheticStreet
@@ -26,6 +27,7 @@ from node.cli.bench_scene import (
     sealed_under,
 )
 from node.clock import NS, Instant, SimulatedClock
+from node.errors import Refused
 from node.formats.measured import RUNS, Measured, absolute, against
 from node.masks.geometry import Size, full_view
 from node.masks.raster import MaskRaster, rasterise
@@ -39,6 +41,7 @@ BITS_PER_SECOND = 4_000_000
 FRAGMENT_BYTES = BITS_PER_SECOND // 8
 SEGMENTS = 20_000
 SECONDS = 60
+POSE_LOOKS = 12
 
 
 def _median_ms(work: Callable[[], object], *, repeat: int) -> float:
@@ -72,6 +75,24 @@ def raster(name: str) -> Measured:
     return absolute(
         name, _median_ms(partial(_raster, 0.3), repeat=3), "ms", 50.0, "absolute, 1080p, 30 % cover"
     )
+
+
+def pose_check(name: str) -> Measured:
+    """One look of the pose lock at a masked full HD picture of the synthetic street, the camera being in place."""
+    raster = _raster(0.3)
+    painter = Painter(raster)
+    lock = PoseLock(size=FULL_HD, blind=raster.main.luma, guard_px=GUARD_PX, reference=None)
+    frames = [painter.paint(_StillRequest(FULL_HD, picture)) for picture in _street_frames(FULL_HD, count=15)]
+    times: list[float] = []
+    for n in range(RUNS * POSE_LOOKS * round(FRAME_RATE)):
+        frame, looks = frames[n % len(frames)], lock.looks
+        frame.sensor_ns = round(n * NS / FRAME_RATE)
+        ms = _timed_ms(partial(lock.observe, frame))
+        if lock.looks > looks:
+            times.append(ms)
+    if lock.shut:
+        raise Refused("the pose lock took the street for another one: there is nothing to measure")
+    return absolute(name, median(times), "ms", 3.0, f"absolute, 1080p, 30 % cover, {len(times)} looks")
 
 
 def seal_write(name: str) -> Measured:
@@ -174,6 +195,7 @@ MEASURES: dict[str, Callable[[str], Measured]] = {
     "mask_30": partial(mask, 0.3),
     "mask_60": partial(mask, 0.6),
     "raster": raster,
+    "pose_check": pose_check,
     "seal_write": seal_write,
     "ring_amplification": ring_amplification,
     "ring_recovery": ring_recovery,

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import resource
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -39,6 +40,7 @@ def run_daemon(
     """Until SIGTERM or SIGINT. What goes wrong is raised, and ends the process: whoever started it starts it again."""
     log = logging.getLogger(__name__)
     _give_back_large_buffers()
+    _open_as_many_files_as_allowed()
     stop = service.Stop()
     supervisor = service.Supervisor(clock=clock)
     with (
@@ -64,6 +66,12 @@ def _give_back_large_buffers() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """libzmq ends the process when a connection finds no free descriptor; services start with a low soft limit."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _built(name: DaemonName, config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) -> Daemon:

@@ -23,6 +23,7 @@ OWN: Final = tuple(
         "recorder": "daemons",
         "uplink": "daemons",
         "replay": "replay",
+        "prove": "prove",
         "check": "check",
         "bench": "bench",
     }.items()

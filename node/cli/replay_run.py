@@ -11,6 +11,7 @@ from typing import Protocol
 from node.analysis.events import Event
 from node.camera.analyser import MotionAnalyser
 from node.camera.encoder import X264Encoder
+from node.camera.filming import raster_of
 from node.camera.gate import Gate
 from node.camera.painter import Painter
 from node.camera.pipeline import Pipeline
@@ -27,7 +28,6 @@ from node.errors import Refused
 from node.formats.segment import digest_text
 from node.mandate.documents import Fractions
 from node.masks.geometry import Size
-from node.masks.raster import MaskRaster, rasterise
 from node.messages import CloseSegment, SealedRecord, SegmentMessage
 from node.recorder.epochs import EpochKeys
 from node.recorder.ring import Ring
@@ -88,7 +88,7 @@ class ReplayRun:
         self._clock = clock_type(start_utc_ns=settings.start_ns)
         self._source = _source(settings, self._clock)
         self._authority = self._believe()
-        self._raster = _raster(self._authority, self._source)
+        self._raster = raster_of(self._authority.masks, self._source.geometry)
         self._bits = settings.bits_per_second or default_bits_per_second(self._source.geometry.main)
         self._aead: AeadName = fastest_aead()
         self._stages = Stages()
@@ -257,10 +257,3 @@ def _source(settings: ReplaySettings, clock: Clock) -> RecordedSource:
         return ReplaySource(settings.videos, clock=clock)
     street = SyntheticStreet(clock=clock, seed=settings.seed, seconds=settings.synthetic_seconds)
     return _StreetVideo(street, seconds=settings.synthetic_seconds)
-
-
-def _raster(authority: Authority, source: RecordedSource) -> MaskRaster:
-    if authority.masks is None:
-        return rasterise((), source.geometry, guard_px=0)
-    masks = authority.masks.document
-    return rasterise(masks.outlines, source.geometry, guard_px=masks.guard_band_px)

@@ -121,7 +121,7 @@ class CameraNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: Count
     black_frames: Count
     fragments: Count
-    frame_age_ms: Count | None
+    frame_age_s: Count | None
     unacknowledged: Count
     dropped_fragments: Count
     events_waiting: Count

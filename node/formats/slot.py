@@ -21,7 +21,8 @@ MANDATE_PREFIX_BYTES = 16
 PAGE_BYTES = 32
 """What a small EEPROM takes in one piece (AT24C32 and larger); a power cut spoils no other page."""
 
-_HEADER = struct.Struct(">8sQQQIIII12s")  # magic, generation, time floor, uptime, root, mandate, masks, epoch
+# magic, generation, time floor, uptime, root, mandate, masks, epoch, approved masks
+_HEADER = struct.Struct(">8sQQQIIIII8s")
 _SLOT = struct.Struct(">IQ16s32s")  # epoch, destroy-at, mandate digest prefix, key
 _CRC = struct.Struct(">I")
 EMPTY = bytes(SLOT_BYTES)
@@ -29,12 +30,16 @@ EMPTY = bytes(SLOT_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """The lowest document versions that are still taken, and the highest epoch number ever used."""
+    """The lowest document versions that are still taken, and the highest epoch number ever used.
+
+    `approved`: of the mask set that two persons signed last, which a widened one is held against.
+    """
 
     root: int = 0
     mandate: int = 0
     masks: int = 0
     epoch: int = 0
+    approved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,8 @@ def pack_header(header: SlotHeader) -> bytes:
         floors.mandate,
         floors.masks,
         floors.epoch,
-        bytes(12),
+        floors.approved,
+        bytes(8),
     )
     return body + _CRC.pack(google_crc32c.value(body))
 

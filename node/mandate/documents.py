@@ -65,9 +65,13 @@ class RecordingClause(_Part, frozen=True):
 
 
 class MasksClause(_Part, frozen=True):
-    """Who must sign the first mask set; `nothing_to_mask` is the signed statement that none is needed."""
+    """Who must sign the first mask set, another person for each role; what uncovers something needs the same.
 
-    first_set: tuple[Role, ...]
+    `nothing_to_mask` is the signed statement that none is needed. Once a mask set was in force, only an empty one,
+    signed like a first one, takes masks away under it.
+    """
+
+    first_set: Annotated[tuple[Role, ...], Meta(max_length=5)]
     nothing_to_mask: bool
 
 

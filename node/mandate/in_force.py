@@ -22,13 +22,17 @@ T = TypeVar("T", Mandate, MaskSet)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The documents that count. `mandate_refused` and `masks_refused`: why one that is there does not."""
+    """The documents that count. `mandate_refused` and `masks_refused`: why one that is there does not.
+
+    `approved`: the mask set that two persons signed last, which a widened one in `masks` covers.
+    """
 
     root: Believed[Root]
     mandate: Believed[Mandate] | None
     masks: Believed[MaskSet] | None
     mandate_refused: str = ""
     masks_refused: str = ""
+    approved: Believed[MaskSet] | None = None
 
 
 def believed_root(first: bytes, store: DocumentStore, *, allow_demo: bool) -> Believed[Root]:
@@ -63,14 +67,19 @@ def in_force(
         return InForce(root, mandate, None, mandate_refused=mandate_refused)
     judge = partial(trust.masks, under=mandate.document, node=node, geometry=geometry)
     # With nothing to compare it with, a set must be signed by technician and approver: it then stands by itself.
-    approved, approved_refused = _verified(store, "approved_masks", partial(judge, floor=1, current=None))
+    approved, approved_refused = _verified(
+        store, "approved_masks", partial(judge, floor=max(1, floors.approved), current=None)
+    )
     current = approved.document if approved else None
     masks, masks_refused = _verified(
         store, "masks", partial(judge, floor=max(1, floors.masks), current=current)
     )
     if masks_refused and approved_refused:
         masks_refused = one_line(f"{masks_refused}; and of the approved set: {approved_refused}")
-    return InForce(root, mandate, masks, mandate_refused, masks_refused)
+    if masks is None and not masks_refused and floors.masks:
+        # Also where the mandate says that nothing is to be masked: a file that is lost never takes masks away.
+        masks_refused = f"masks: version {floors.masks} was in force, and its file is gone"
+    return InForce(root, mandate, masks, mandate_refused, masks_refused, approved)
 
 
 def _allowed(root: Believed[Root], allow_demo: bool) -> Believed[Root]:
@@ -83,10 +92,8 @@ def _verified(
     store: DocumentStore, kind: Kind, verify: Callable[[bytes], Believed[T]]
 ) -> tuple[Believed[T] | None, str]:
     """The document and nothing, or nothing and why not; neither if there is none."""
-    data = store.read(kind)
-    if data is None:
-        return None, ""
     try:
-        return verify(data), ""
+        data = store.read(kind)
+        return (None, "") if data is None else (verify(data), "")
     except Refused as refusal:
         return None, f"{refusal}"

@@ -19,6 +19,10 @@ which proves that a widened one in `masks` uncovers nothing."""
 MAX_ROOTS = 1000
 
 
+class Unreadable(Refused):
+    """A document is there and the disk does not let it be read: it may yet."""
+
+
 class DocumentStore:
     """A directory of `<kind>.jws.json`, each there or not, and of the roots that followed the first one."""
 
@@ -31,7 +35,7 @@ class DocumentStore:
         return self._directory / f"{kind}.jws.json"
 
     def read(self, kind: Kind) -> bytes | None:
-        """The signed bytes, at most one more than a document may have; None if there is none."""
+        """The signed bytes, at most one more than a document may have; None if there is none. Raises `Unreadable`."""
         return self._read(self.path(kind))
 
     def read_root(self, version: int) -> bytes | None:
@@ -55,11 +59,12 @@ class DocumentStore:
 
     def _read(self, path: Path) -> bytes | None:
         try:
-            file = self._volume.open(path)
+            with closing(self._volume.open(path)) as file:
+                return file.pread(MAX_DOCUMENT_BYTES + 1, 0)
         except FileNotFoundError:
             return None
-        with closing(file):
-            return file.pread(MAX_DOCUMENT_BYTES + 1, 0)
+        except OSError as error:
+            raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def read_document(path: Path) -> bytes:

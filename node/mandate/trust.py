@@ -4,7 +4,7 @@ Pure decisions: each function returns the document, believed, or raises `Refused
 by whoever acts on a document, every time, and not only by whoever stored it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -78,25 +78,24 @@ def masks(
 ) -> Believed[MaskSet]:
     """A mask set for this node and exactly this geometry.
 
-    The first one, and any that uncovers a pixel of the world, needs technician and approver, two persons. One
-    technician may widen.
+    The first one, and any that uncovers a part of the world, needs technician, approver and whoever else the mandate
+    names, each another person. One technician may widen.
     """
     signed = parse(data)
     document = decode(signed.payload, MaskSet)
     _for_mandate_and_geometry(document, under, node, geometry)
-    technicians, approvers = under.with_role("technician"), under.with_role("approver")
-    signers = verified_signers(signed, _signature_keys(under, "technician", "approver"))
+    signers = verified_signers(signed, _signature_keys(under, *under.masks.first_set))
     _version("masks", document.version, floor)
     if document.made_by not in signers:
         raise Refused(f"masks: made by {document.made_by}, who has not signed")
-    # What is the same uncovers nothing; comparing pixels takes a large part of a second.
+    if not signers & under.with_role("technician").keys():
+        raise Refused("masks: a technician must sign")
+    # What is the same uncovers nothing: then no pixels need be compared.
     same = document == current
     loosens = current is None or not (same or compare(view_of(document), view_of(current)).covers)
-    if not signers & technicians.keys():
-        raise Refused("masks: a technician must sign")
-    if loosens and not _two_persons(signers & technicians.keys(), signers & approvers.keys()):
+    if loosens and not _each_by_another(under.masks.first_set, signers, under):
         why = "a first mask set" if current is None else "masks that uncover something"
-        raise Refused(f"masks: {why} must be signed by a technician and an approver, two persons")
+        raise Refused(f"masks: {why} must be signed by {_persons(under.masks.first_set)}")
     return _believed(document, signed, signers)
 
 
@@ -152,9 +151,23 @@ def _signature_keys(under: Mandate, *roles: Role) -> Mapping[str, Jwk]:
     return {p.id: p.sig for role in roles for p in under.with_role(role).values()}
 
 
-def _two_persons(some: frozenset[str], others: frozenset[str]) -> bool:
-    """Whether one of `some` and another person of `others` can be named."""
-    return bool(some and others and len(some | others) > 1)
+def _each_by_another(roles: Sequence[Role], signers: frozenset[str], under: Mandate) -> bool:
+    """Whether each of the roles can be given to another one of the signers who has it."""
+    may = {role: signers & under.with_role(role).keys() for role in roles}
+    return _shared_out(sorted((may[role] for role in roles), key=len))
+
+
+def _shared_out(choices: Sequence[frozenset[str]]) -> bool:
+    """Whether one can be taken from each set, and nobody twice."""
+    return not choices or any(
+        _shared_out([others - {taken} for others in choices[1:]]) for taken in sorted(choices[0])
+    )
+
+
+def _persons(roles: Sequence[Role]) -> str:
+    named = [f"{'an' if role[0] in 'ao' else 'a'} {role}" for role in roles]
+    count = ("no", "one", "two", "three", "four", "five")[len(roles)]
+    return f"{', '.join(named[:-1])} and {named[-1]}, {count} persons"
 
 
 def _for_mandate_and_geometry(document: MaskSet, under: Mandate, node: str, geometry: Geometry) -> None:

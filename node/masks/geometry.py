@@ -23,7 +23,7 @@ Transform = Literal[
     "rotate270",
     "rotate180transpose",
 ]
-"""The eight ways to lay a rectangle on itself: libcamera's `Transform`, rotations clockwise."""
+"""The eight ways to lay a rectangle on itself, by libcamera's names (`Transform`): rotations are clockwise."""
 
 Points = NDArray[np.float64]
 """Vertices, shape (n, 2): x, y."""
@@ -32,6 +32,7 @@ Size = tuple[int, int]
 """Width, height in pixels."""
 
 MAX_SIDE_PX = 16_384
+MAX_PICTURE_PX = 1 << 26
 
 
 class Geometry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +51,10 @@ class Geometry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             width, height = getattr(self, name)
             if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
                 raise Refused(f"geometry: {name} must be 1 to {MAX_SIDE_PX} px a side")
+        for name in ("main", "lores"):
+            width, height = getattr(self, name)
+            if width * height > MAX_PICTURE_PX:
+                raise Refused(f"geometry: {name} has more than {MAX_PICTURE_PX} px")
         x, y, width, height = self.crop
         inside = x >= 0 and y >= 0 and x + width <= self.pixel_array[0] and y + height <= self.pixel_array[1]
         if width <= 0 or height <= 0 or not inside:
@@ -70,7 +75,8 @@ def full_view(*, sensor: str, main: Size, lores: Size) -> Geometry:
 
 
 # What each transform does to a point (u, v) of the unit square; the picture's own u runs right, v down.
-TRANSFORMS: dict[Transform, tuple[bool, bool, bool]] = {  # (swap axes first, then flip u, flip v)
+# The axes are swapped first here, then flipped. libcamera's bits mean the flips first: see `libcamera_transform`.
+TRANSFORMS: dict[Transform, tuple[bool, bool, bool]] = {  # (swap axes, then flip u, flip v)
     "identity": (False, False, False),
     "hflip": (False, True, False),
     "vflip": (False, False, True),
@@ -80,6 +86,12 @@ TRANSFORMS: dict[Transform, tuple[bool, bool, bool]] = {  # (swap axes first, th
     "rotate270": (True, False, True),
     "rotate180transpose": (True, True, True),
 }
+
+
+def libcamera_transform(*, hflip: bool, vflip: bool, transpose: bool) -> Transform:
+    """The transform that libcamera's three bits mean: it flips first and transposes last."""
+    swapped_first = (transpose, vflip, hflip) if transpose else (False, hflip, vflip)
+    return next(name for name, steps in TRANSFORMS.items() if steps == swapped_first)
 
 
 def sensor_to_stream(points: Points, geometry: Geometry, stream: Size) -> Points:

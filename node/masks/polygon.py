@@ -52,18 +52,17 @@ def parse_polygon(text: str, *, name: str = "--mask") -> tuple[tuple[float, floa
 
 def _touches_itself(grid: Grid) -> bool:
     count = len(grid)
-    start, end = grid, np.roll(grid, -1, axis=0)
+    start, end, after = grid, np.roll(grid, -1, axis=0), np.roll(grid, -2, axis=0)
     if (start == end).all(axis=1).any():
         return True
-    for i in range(count):
-        a, b, after = start[i], end[i], end[(i + 1) % count]
-        # The next edge shares the corner b: it may only not turn back along this one.
-        if _cross(a, b, after) == 0 and np.dot(b - a, after - b) < 0:
-            return True
-        others = [j for j in range(i + 2, count) if (j + 1) % count != i]
-        if others and _segments_meet(a, b, start[others], end[others]).any():
-            return True
-    return False
+    # Neighbours share a corner: the next edge may only not turn back along this one.
+    back = ((end - start) * (after - end)).sum(axis=1) < 0
+    if ((_cross(start, end, after) == 0) & back).any():
+        return True
+    one, other = np.triu_indices(count, k=2)
+    apart = ~((one == 0) & (other == count - 1))
+    one, other = one[apart], other[apart]
+    return bool(_segments_meet(start[one], end[one], start[other], end[other]).any())
 
 
 def _cross(o: Grid, a: Grid, b: Grid) -> Grid:
@@ -74,7 +73,7 @@ def _cross(o: Grid, a: Grid, b: Grid) -> Grid:
 
 
 def _segments_meet(a: Grid, b: Grid, c: Grid, d: Grid) -> NDArray[np.bool_]:
-    """Whether the segment a-b has a point in common with each segment c[k]-d[k]."""
+    """Whether each segment a[k]-b[k] has a point in common with c[k]-d[k]."""
     side_c, side_d = np.sign(_cross(a, b, c)), np.sign(_cross(a, b, d))
     side_a, side_b = np.sign(_cross(c, d, a)), np.sign(_cross(c, d, b))
     low, high = np.maximum(np.minimum(a, b), np.minimum(c, d)), np.minimum(np.maximum(a, b), np.maximum(c, d))

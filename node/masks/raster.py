@@ -18,6 +18,9 @@ from node.masks.geometry import Geometry, Points, Size, sensor_to_stream
 Mask = NDArray[np.bool_]
 """True where black; shape (height, width) of one plane."""
 
+Spans = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Rows, and the first and last column in each of them; these may lie outside the picture."""
+
 _EPSILON = 1e-6  # px: floating-point error is rounded outwards
 
 
@@ -57,14 +60,13 @@ def touched(outlines: Sequence[Points], size: Size, *, margin_px: int = 0) -> Ma
     Outlines are in pixels, shape (n, 2), simple, and may reach outside the picture.
     """
     width, height = size
-    canvas = (
-        width + 2 * margin_px,
-        height + 2 * margin_px,
-    )  # what is just outside still widens into it
-    spans = [
-        part for outline in outlines for part in (_edges(outline + margin_px), _inside(outline + margin_px))
-    ]
-    mask = _fill(np.concatenate(spans), canvas) if spans else np.zeros(canvas[::-1], np.bool_)
+    # What is just outside still widens into the picture.
+    steps = np.zeros((height + 2 * margin_px, width + 2 * margin_px + 1), np.int16)
+    for outline in outlines:
+        _add(_edges(outline + margin_px, len(steps)), steps)
+        _add(_inside(outline + margin_px, len(steps)), steps)
+    np.cumsum(steps, axis=1, out=steps)
+    mask: Mask = steps[:, :-1] > 0
     for axis in (0, 1):
         mask = _reaching(mask, 2 * margin_px, axis=axis)
     return mask[:height, :width]
@@ -113,44 +115,43 @@ def _overlap(new: int, old: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return index * old // new, -(-(index + 1) * old // new)
 
 
-def _edges(outline: Points) -> NDArray[np.int64]:
-    """Spans (row, first, last column) of the pixels that the outline itself touches."""
-    found = []
-    for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
-        (x0, y0), (x1, y1) = (start, end) if start[1] <= end[1] else (end, start)
-        rows = np.arange(np.floor(y0 - _EPSILON), np.floor(y1 + _EPSILON) + 1)
-        if y1 - y0 <= _EPSILON:
-            low, high = np.full(len(rows), min(x0, x1)), np.full(len(rows), max(x0, x1))
-        else:
-            slope = (x1 - x0) / (y1 - y0)
-            enters = x0 + slope * (np.clip(rows - _EPSILON, y0, y1) - y0)
-            leaves = x0 + slope * (np.clip(rows + 1 + _EPSILON, y0, y1) - y0)
-            low, high = np.minimum(enters, leaves), np.maximum(enters, leaves)
-        found.append(np.stack((rows, np.floor(low - _EPSILON), np.floor(high + _EPSILON)), axis=1))
-    return np.concatenate(found).astype(np.int64)
+def _edges(outline: Points, height: int) -> Spans:
+    """Spans of the pixels that the outline itself touches, in rows 0 to `height`."""
+    ends = np.stack((outline, np.roll(outline, -1, axis=0)))
+    order = np.argsort(ends[:, :, 1], axis=0, kind="stable")[:, :, None]
+    (x0, y0), (x1, y1) = (half.T for half in np.take_along_axis(ends, order, axis=0))
+    first = np.maximum(np.floor(y0 - _EPSILON), 0).astype(np.int64)
+    count = np.maximum(np.minimum(np.floor(y1 + _EPSILON), height - 1).astype(np.int64) - first + 1, 0)
+    edge = np.repeat(np.arange(len(outline)), count)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count - first, count)
+    level = y1 - y0 <= _EPSILON
+    slope = np.divide(x1 - x0, y1 - y0, out=np.zeros(len(x0)), where=~level)
+    x, top, bottom, slope = x0[edge], y0[edge], y1[edge], slope[edge]
+    enters = x + slope * (np.clip(row - _EPSILON, top, bottom) - top)
+    leaves = np.where(level[edge], x1[edge], x + slope * (np.clip(row + 1 + _EPSILON, top, bottom) - top))
+    low, high = np.minimum(enters, leaves), np.maximum(enters, leaves)
+    return row, np.floor(low - _EPSILON).astype(np.int64), np.floor(high + _EPSILON).astype(np.int64)
 
 
-def _inside(outline: Points) -> NDArray[np.int64]:
+def _inside(outline: Points, height: int) -> Spans:
     """Spans of the pixels whose centre is inside (even-odd). A pixel wholly inside has its centre there."""
     x0, y0 = outline.T
     x1, y1 = np.roll(outline, -1, axis=0).T
-    rows = np.arange(np.floor(y0.min()), np.ceil(y0.max()))
+    rows = np.arange(max(int(np.floor(y0.min())), 0), min(int(np.ceil(y0.max())), height))
     centre = rows[:, None] + 0.5
     crossed = (y0 <= centre) != (y1 <= centre)
     row, edge = np.nonzero(crossed)
     x = x0[edge] + (centre[row, 0] - y0[edge]) * (x1[edge] - x0[edge]) / (y1[edge] - y0[edge])
     order = np.lexsort((x, row))
     row, x = row[order], x[order]  # an even number in each row, so neighbours pair up
-    return np.stack((rows[row[::2]], np.ceil(x[::2] - 0.5), np.floor(x[1::2] - 0.5)), axis=1).astype(np.int64)
+    return rows[row[::2]], np.ceil(x[::2] - 0.5).astype(np.int64), np.floor(x[1::2] - 0.5).astype(np.int64)
 
 
-def _fill(spans: NDArray[np.int64], size: Size) -> Mask:
-    """Every pixel of the spans that lies in the picture."""
-    width, height = size
-    row, first, last = spans.T
+def _add(spans: Spans, steps: NDArray[np.int16]) -> None:
+    """One step up where a span begins, one down behind its end. Fewer spans a row than polygons have corners."""
+    row, first, last = spans
+    width = steps.shape[1] - 1
     first, last = np.maximum(first, 0), np.minimum(last, width - 1)
-    kept = (row >= 0) & (row < height) & (first <= last)
-    steps = np.zeros((height, width + 1), np.int16)  # fewer spans a row than polygons have corners
+    kept = first <= last
     np.add.at(steps, (row[kept], first[kept]), 1)
     np.add.at(steps, (row[kept], last[kept] + 1), -1)
-    return np.asarray(np.cumsum(steps[:, :width], axis=1, dtype=np.int16) > 0)

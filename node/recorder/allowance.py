@@ -1,4 +1,4 @@
-"""How often something may happen: so that whoever owns the uplink can neither fill the audit log nor keep it busy."""
+"""How often something may happen: so that whoever owns the uplink fills the audit log slowly, if at all."""
 
 from node.clock import NS, Clock
 

@@ -1,12 +1,13 @@
 """Where things are written down: the requests of others, and what the recorder says of itself.
 
 A request that cannot be written gets no answer, so that what it asks for does not happen. What the recorder has to
-say waits, bounded, until the log takes it: nothing that happened goes unsaid because the disk was full.
+say waits, bounded, until the log takes it; of more than that the log says at least how much it was.
 """
 
 import errno
 from collections import deque
 from collections.abc import Collection
+from typing import TYPE_CHECKING, get_args
 
 from node.clock import Clock
 from node.errors import Refused
@@ -15,7 +16,11 @@ from node.recorder.allowance import Allowance
 from node.recorder.audit_log import AuditLog, LogFull
 from node.recorder.storage import Storage
 
-REQUESTS_AN_HOUR = 3600
+if TYPE_CHECKING:
+    from node.formats.audit import Author
+
+REQUESTS_AN_HOUR = 60
+"""Of each daemon: what the camera must write down does not depend on how much an uplink that was taken over writes."""
 MAX_WAITING = 100
 
 
@@ -25,8 +30,11 @@ class AuditDesk:
     def __init__(self, *, log: AuditLog, storage: Storage, clock: Clock) -> None:
         self._log = log
         self._storage = storage
-        self._requests = Allowance(REQUESTS_AN_HOUR, clock=clock)
-        self._waiting: deque[tuple[str, str, str]] = deque(maxlen=MAX_WAITING)
+        self._requests = {
+            name: Allowance(REQUESTS_AN_HOUR, clock=clock) for name in (*get_args(Daemon), "unknown")
+        }
+        self._waiting: deque[tuple[str, str, str]] = deque()
+        self._unsaid = 0
         for repair in log.repairs:
             self._waiting.append((repair.action, repair.subject, repair.reason))
 
@@ -35,12 +43,14 @@ class AuditDesk:
 
         `senders`: who may have sent it. The entry names the daemon where that is one.
         """
-        if self._requests.used_up:
+        by: Author = next(iter(senders)) if len(senders) == 1 else "unknown"
+        allowance = self._requests[by]
+        if allowance.used_up:
             return None
-        self._requests.use()
+        allowance.use()
         try:
             index = self._log.commit(
-                by=next(iter(senders)) if len(senders) == 1 else "unknown",
+                by=by,
                 action=request.action,
                 subject=request.subject,
                 reason=request.reason,
@@ -61,6 +71,9 @@ class AuditDesk:
         """Write it down now, or as soon as the log takes it."""
         self._waiting.append((action, subject, reason))
         self.flush()
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft()
+            self._unsaid += 1
 
     def flush(self) -> None:
         """Write what waits; after trouble, at least that it is over."""
@@ -70,6 +83,9 @@ class AuditDesk:
             while self._waiting:
                 self._log.note(*self._waiting[0])
                 self._waiting.popleft()
+            if self._unsaid:
+                self._log.note("entries_missing", "audit log", f"{self._unsaid} had no room while it failed")
+                self._unsaid = 0
         except LogFull as full:
             self._storage.failed("audit log", OSError(errno.ENOSPC, f"{full}"))
         except OSError as error:

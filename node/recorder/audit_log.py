@@ -21,11 +21,13 @@ from node.mandate.ids import new_ulid
 from node.messages import AuditCheckpoint
 from node.recorder.recovery import Violation
 from node.sealing.keys import SigningKey, VerifyingKey
-from node.volume import DISK, Volume, write_all
+from node.volume import DISK, OpenFile, Volume, write_all
 
 FILE_NAME = "audit.jsonl"
 CHECKPOINT_NAME = "checkpoint.json"
 MAX_LOG_BYTES = 64 << 20
+REQUESTS_BYTES = MAX_LOG_BYTES - (8 << 20)
+"""What others ask to have written down leaves room for documents, whatever they ask."""
 NOTES_BYTES = 1 << 20
 """Beyond the bound, for what the recorder says of itself when the log is full."""
 REMEMBERED_IDS = 10_000
@@ -84,20 +86,15 @@ class AuditLog:
         self._most_bytes = most_bytes
         self._most_ids = most_ids
         found = _find(self._path, directory / CHECKPOINT_NAME, most_ids, volume)
-        set_aside = self._set_aside() if found.altered else None
-        self.repairs = tuple(_repairs(found, set_aside))
+        self._set_aside = self._another_name() if found.altered else None
+        self.repairs = tuple(_repairs(found, self._set_aside))
         """What was wrong with the log that was found; its opener notes it, when the log can be written."""
-        if set_aside:
+        if found.altered:
             found = _Found()
         self._head, self._ids, self._bytes = found.head, found.ids, found.whole
-        if volume.exists(self._path):
-            self._file = volume.open(self._path, writing=True)
-        else:
-            self._file = volume.create(self._path, mode=0o640)
-        self._file.fdatasync()  # entries of a writer that was killed: whoever asks again is told of them
+        self._file: OpenFile | None = None  # opened when it is needed: the disk may not be ready for it yet
         self._torn = True  # behind the last good entry there may be anything
         self._kept: Head | None = None
-        volume.sync_directory(directory)
 
     @property
     def size(self) -> int:
@@ -116,7 +113,8 @@ class AuditLog:
 
     def close(self) -> None:
         """Let go of the file; every entry in it is synced."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def commit(
         self, *, by: Author, action: str, subject: str, reason: str = "", id: str | None = None
@@ -126,7 +124,8 @@ class AuditLog:
         Raises `LogFull`, `Refused` if the id was used for something else, `OSError` if it cannot be kept: then
         nothing was committed, and what asked for it must not happen.
         """
-        return self._commit((by, action, _cut(subject), _cut(reason)), id, most=self._most_bytes)
+        most = self._most_bytes if by == "recorder" else min(self._most_bytes, REQUESTS_BYTES)
+        return self._commit((by, action, _cut(subject), _cut(reason)), id, most=most)
 
     def note(self, action: str, subject: str, reason: str = "") -> int:
         """An entry on what happened to the recorder itself; for that there is room when the log is full."""
@@ -134,7 +133,8 @@ class AuditLog:
         return self._commit(told, None, most=self._most_bytes + NOTES_BYTES)
 
     def checkpoint(self) -> AuditCheckpoint:
-        """Size and head, signed."""
+        """Size and head, signed; `OSError` if what is there may not last."""
+        self._opened()
         return audit.checkpoint(self._head, time_ns=self._clock.now().utc_ns, signing=self._signing)
 
     def keep(self, said: AuditCheckpoint) -> None:
@@ -146,6 +146,7 @@ class AuditLog:
             self._kept = audit.head_of(said)
 
     def _commit(self, told: Told, id: str | None, *, most: int) -> int:
+        self._opened()
         if id is not None and id in self._ids:
             index, before = self._ids[id]
             if before != told:
@@ -176,21 +177,39 @@ class AuditLog:
 
     def _write(self, line: bytes) -> None:
         """All of it, synced; or `OSError`, and what was written is cut off before anything else is."""
+        file = self._opened()
         if self._torn:
-            self._file.truncate(self._bytes)
+            file.truncate(self._bytes)
         self._torn = True
-        write_all(self._file, line, self._bytes)
-        self._file.fdatasync()
+        write_all(file, line, self._bytes)
+        file.fdatasync()
         self._torn = False
         self._bytes += len(line)
 
-    def _set_aside(self) -> str:
-        """Give the altered log another name, which no other has."""
+    def _opened(self) -> OpenFile:
+        """The file; an altered one has been given another name before."""
+        if self._set_aside is not None:
+            self._volume.rename(self._path, self._path.with_name(self._set_aside))
+            self._volume.sync_directory(self._path.parent)  # before another file takes the name
+            self._set_aside = None
+        if self._file is None:
+            if self._volume.exists(self._path):
+                file = self._volume.open(self._path, writing=True)
+            else:
+                file = self._volume.create(self._path, mode=0o640)
+            try:
+                file.fdatasync()  # entries of a writer that was killed: whoever asks again is told of them
+                self._volume.sync_directory(self._path.parent)
+            except OSError:
+                file.close()
+                raise
+            self._file = file
+        return self._file
+
+    def _another_name(self) -> str:
+        """For an altered log; no other has it."""
         stamp = rfc3339(self._clock.now().utc_ns).replace(":", "").replace("-", "")
-        name = f"altered-{stamp}-{new_ulid(self._clock.now().utc_ns)}.jsonl"
-        self._volume.rename(self._path, self._path.with_name(name))
-        self._volume.sync_directory(self._path.parent)
-        return name
+        return f"altered-{stamp}-{new_ulid(self._clock.now().utc_ns)}.jsonl"
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
@@ -247,24 +266,34 @@ def _find(path: Path, checkpoint: Path, most_ids: int, volume: Volume) -> _Found
     except Refused as refusal:
         found.contradicts = f"{refusal}"
     agrees = said is None or audit.head_of(said) == found.head
-    if volume.exists(path):
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for line in lines(file):
-                try:
-                    entry, found.head = audit.follow(found.head, line)
-                except BadEntry as bad:
-                    if bad.number == "A1" and found.whole + len(line) == size:
-                        found.torn = len(line)
-                    else:
-                        found.altered = bad
-                    break
-                found.whole += len(line)
-                _remember(found.ids, entry, most_ids)
-                agrees = agrees or (said is not None and audit.head_of(said) == found.head)
+    try:
+        for entry in _follow(path, found, volume):
+            _remember(found.ids, entry, most_ids)
+            agrees = agrees or (said is not None and audit.head_of(said) == found.head)
+    except OSError as error:
+        found.altered = BadEntry("A1", found.head.size, f"it cannot be read ({error.strerror})")
     if said is not None and not agrees:
         found.contradicts = f"a checkpoint was signed at {said.size} entries, this log has {found.head.size}"
     return found
+
+
+def _follow(path: Path, found: _Found, volume: Volume) -> Iterator[AuditEntry]:
+    """The good entries of the file, if there is one; `found` says how far it got, and what comes then."""
+    if not volume.exists(path):
+        return
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for line in lines(file):
+            try:
+                entry, found.head = audit.follow(found.head, line)
+            except BadEntry as bad:
+                if bad.number == "A1" and found.whole + len(line) == size:
+                    found.torn = len(line)
+                else:
+                    found.altered = bad
+                return
+            found.whole += len(line)
+            yield entry
 
 
 def _repairs(found: _Found, set_aside: str | None) -> Iterator[Repair]:

@@ -80,16 +80,9 @@ def build(
         volume=volume,
     )
     start.number_on(slot, ring)
-    start.make_first_room(ring, storage)
+    start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing, volume=volume)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    footage = Footage(
-        ring=ring,
-        clock=clock,
-        storage=storage,
-        finish_later=partial(finish, signing=own.signing, volume=volume),
-        last=found.last,
-    )
     keeper = Keeper(
         node=config.node.id,
         store=DocumentStore(Path(paths.documents), volume=volume),
@@ -99,6 +92,16 @@ def build(
         first_root=start.first_root(Path(paths.root)),
         allow_demo_root=allow_demo_root,
         clock=clock,
+        note=desk.note,
+    )
+    footage = Footage(
+        ring=ring,
+        clock=clock,
+        storage=storage,
+        finish_later=partial(finish, signing=own.signing, volume=volume),
+        retention_hours=keeper.retention_hours,
+        last=found.last,
+        unfinished=found.unfinished,
     )
     upkeep = Upkeep(
         clock=clock,
@@ -172,13 +175,17 @@ class Recorder:
         self._statements = statements
 
     def step(self, timeout_s: float = WAIT_S) -> bool:
-        """Take one message, if one comes in time, and do what is due. False while the disk fails: nothing advances."""
+        """Take one message, if one comes in time, and do what is due.
+
+        A disk that fails is told, and tried again here: being started anew would not mend it. One that hangs does not
+        let this return, and the watchdog bites.
+        """
         message = self._bus.receive(timeout_s=timeout_s)
         if message is not None:
             self._take(message)
         self._upkeep.tend()
         self._statements.tell()
-        return self._storage.state != "failing"
+        return True
 
     def close(self) -> None:
         """An orderly end: the open segment finished, the time persisted, everything let go of."""

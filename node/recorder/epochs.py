@@ -4,7 +4,7 @@ Owns the key slot, a file or a small part (EEPROM, FRAM) behind a path. Nothing 
 """
 
 import errno
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,14 @@ class SlotFailed(OSError):  # noqa: N818 — the slot's trouble, told apart from
 
 class SlotFull(Refused):
     """No epoch key can be made before one is destroyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """The epochs whose keys were overwritten and read back, and the last trouble with one that was not."""
+
+    epochs: tuple[int, ...]
+    trouble: SlotFailed | None = None
 
 
 class EpochKeys:
@@ -106,15 +114,23 @@ class EpochKeys:
                 return entry.epoch, entry.key
         return self._new_epoch(start_ns, prefix, retention_ns)
 
-    def destroy_due(self, now_ns: int) -> tuple[int, ...]:
-        """Destroy every key whose time has come, read it back, and only then name its epoch."""
-        destroyed = []
+    def destroy_due(self, now_ns: int) -> Destruction:
+        """Destroy every key whose time has come, read it back, and only then name its epoch.
+
+        A worn cell that keeps its key does not keep those of the others.
+        """
+        destroyed, trouble = [], None
         for index, entry in list(self._slots.items()):
-            if entry.destroy_at_ns <= now_ns:
+            if entry.destroy_at_ns > now_ns:
+                continue
+            try:
                 self._write(slot.slot_offset(index), slot.EMPTY)
-                del self._slots[index]
-                destroyed.append(entry.epoch)
-        return tuple(destroyed)
+            except SlotFailed as failed:
+                trouble = failed
+                continue
+            del self._slots[index]
+            destroyed.append(entry.epoch)
+        return Destruction(tuple(destroyed), trouble)
 
     def _new_epoch(self, start_ns: int, prefix: bytes, retention_ns: int) -> tuple[int, bytes]:
         free = self._free()

@@ -31,6 +31,8 @@ from node.recorder.ring import Ring
 from node.recorder.storage import Storage, sentence
 
 SILENT_NS = 15 * NS
+LONGEST_NS = 180 * NS
+"""A segment is a minute; whatever the camera thinks, its key must not be kept for much more."""
 AHEAD_NS = 60 * NS
 """How far ahead of this clock a segment may begin: its key lives as long as its beginning says."""
 MAX_REASON = 400
@@ -46,7 +48,11 @@ Answer = RecordsStored | SegmentRefused
 
 
 class Footage:
-    """The open segment's life. `finish_later` finishes a file that the disk did not let be finished."""
+    """The open segment's life.
+
+    `finish_later` finishes a file that the disk did not let be finished. `retention_hours`: the most that the mandate
+    in force allows, whatever the camera says; None if none is in force.
+    """
 
     def __init__(
         self,
@@ -55,18 +61,21 @@ class Footage:
         clock: Clock,
         storage: Storage,
         finish_later: Callable[[Path], object],
+        retention_hours: Callable[[], int | None],
         last: tuple[StoredSegment, ...],
+        unfinished: tuple[Path, ...] = (),
     ) -> None:
         self._ring = ring
         self._clock = clock
         self._storage = storage
         self._finish_later = finish_later
+        self._retention_hours = retention_hours
         self._stored = {told.segment: told.count for told in last}
         self._begun = False  # in this turn
-        self._unfinished: list[Path] = []
+        self._unfinished = list(unfinished)
         self._opening: OpenSegment | None = None
         self._owner: str | None = None
-        self._written_ns = 0
+        self._written_ns = self._begun_ns = 0
         self.heard_ns = 0
         """When the camera said the sign of life that was taken last."""
         self.turn = new_ulid(clock.now().utc_ns)
@@ -108,7 +117,9 @@ class Footage:
 
     def tend(self) -> None:
         """What is due without any message: a silent camera's segment ends; what could not be finished is."""
-        if self._ring.open_segment is not None and self._clock.boottime_ns() - self._written_ns >= SILENT_NS:
+        now_ns = self._clock.boottime_ns()
+        silent = now_ns - self._written_ns >= SILENT_NS
+        if self._ring.open_segment is not None and (silent or now_ns - self._begun_ns >= LONGEST_NS):
             self.cut()
 
     def try_again(self) -> None:
@@ -173,10 +184,11 @@ class Footage:
     def _begin(self, message: OpenSegment) -> None:
         self.cut()
         self._refuse_doubtful_time(message)
-        self._ring.write(message)
+        hours = min(message.retention_hours, self._retention_hours() or message.retention_hours)
+        self._ring.write(msgspec.structs.replace(message, retention_hours=hours))
         self._storage.works("ring")
         self._opening, self._owner = message, None
-        self._written_ns = self._clock.boottime_ns()
+        self._begun_ns = self._written_ns = self._clock.boottime_ns()
         self._begun = True
         self._stored[message.segment] = 0
         while len(self._stored) > MAX_TOLD_SEGMENTS:

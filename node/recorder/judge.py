@@ -48,6 +48,8 @@ class Change:
     raw: bytes
     files: Sequence[Kind] = ()
     root: int | None = None
+    reduces_sight: bool = False
+    """It hides something and shows nothing: that waits for nothing."""
 
 
 def kind_of(raw: bytes) -> DocumentKind | None:
@@ -123,8 +125,11 @@ def _masks(raw: bytes, now: Situation) -> Change | None:
         raise Refused(_older("masks", version, least))
     # First the set itself: under the approved one of before it is good, and the other order could leave the camera
     # with a widened set that the new approved one does not cover.
-    files: Sequence[Kind] = ("masks", "approved_masks") if is_approved(raw, now) else ("masks",)
-    return Change(_subject("masks", believed), replace(now.floors, masks=version), raw, files=files)
+    if is_approved(raw, now):
+        floors = replace(now.floors, masks=version, approved=version)
+        return Change(_subject("masks", believed), floors, raw, files=("masks", "approved_masks"))
+    floors = replace(now.floors, masks=version)
+    return Change(_subject("masks", believed), floors, raw, files=("masks",), reduces_sight=True)
 
 
 def is_approved(raw: bytes, now: Situation) -> bool:

@@ -5,7 +5,7 @@ know, a floor never shuts out a document that is not there yet, and power may go
 finished by the next start, or by the same document sent again.
 """
 
-import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from node.clock import Clock
@@ -37,7 +37,10 @@ class Verdict:
 
 
 class Keeper:
-    """Takes documents as they come, sealed. `first_root`: the bytes that somebody put on this node by hand."""
+    """Takes documents as they come, sealed. `first_root`: the bytes that somebody put on this node by hand.
+
+    `note` writes into the log what happened, now or as soon as the log takes it.
+    """
 
     def __init__(
         self,
@@ -50,8 +53,10 @@ class Keeper:
         first_root: bytes,
         allow_demo_root: bool,
         clock: Clock,
+        note: Callable[[str, str, str], None],
     ) -> None:
         self._node = node
+        self._note = note
         self._store = store
         self._keys = keys
         self._log = log
@@ -73,7 +78,15 @@ class Keeper:
     def floors(self) -> VersionFloors:
         """The lowest versions that still count."""
         floors = self._keys.header.floors
-        return VersionFloors(floors.root, floors.mandate, floors.masks)
+        return VersionFloors(floors.root, floors.mandate, floors.masks, floors.approved)
+
+    def retention_hours(self) -> int | None:
+        """How long recordings may be kept under the mandate in force; None if there is none."""
+        try:
+            mandate = self.in_force().mandate
+        except Refused:
+            return None
+        return mandate.document.recording.retention_hours if mandate else None
 
     def camera_looks(self, geometry: Geometry) -> None:
         """How the camera looks now: masks are for exactly one geometry."""
@@ -95,8 +108,6 @@ class Keeper:
 
     def take(self, sealed: bytes) -> Verdict:
         """Open, verify, write down, commit. `OSError`: it may be in force or not, and must be sent again."""
-        if self._refusals.used_up:
-            return self._unopened()
         try:
             return self._taken(sealed)
         except OSError:
@@ -131,6 +142,7 @@ class Keeper:
                 root=max(floors.root, found.root.document.version),
                 mandate=max(floors.mandate, found.mandate.document.version if found.mandate else 0),
                 masks=max(floors.masks, found.masks.document.version if found.masks else 0),
+                approved=max(floors.approved, found.approved.document.version if found.approved else 0),
             )
         )
         self.unsettled = False
@@ -148,8 +160,12 @@ class Keeper:
         if change is not None:
             try:
                 self._log.commit(by="recorder", action=f"{kind}_accepted", subject=change.subject)
-            except Refused as full:
-                return Verdict(False, kind, f"{full}")
+            except (LogFull, OSError) as error:
+                if not change.reduces_sight:
+                    if isinstance(error, OSError):
+                        raise
+                    return Verdict(False, kind, f"{error}")
+                self._note(f"{kind}_accepted", change.subject, "in force before it could be written down")
             self._commit(change)
         self.accepted += 1
         return Verdict(True, kind, "in force" if change else "already in force")
@@ -184,19 +200,16 @@ class Keeper:
         if floors != self._keys.header.floors:
             self._keys.commit_header(self._keys.header.next(floors=floors))
 
-    def _unopened(self) -> Verdict:
-        """Whoever owns the uplink cannot fill the log with refusals; that it tried is in there once."""
-        self.refused += 1
-        if not self._stopped:
-            with contextlib.suppress(LogFull):  # which is said already
-                self._log.note("documents_not_opened", "uplink", "too many were refused within an hour")
-            self._stopped = True
-        return Verdict(False, None, "too many documents were refused of late: try again in some minutes")
-
     def _refuse(self, kind: DocumentKind | None, reason: str) -> Verdict:
+        """Whoever owns the uplink cannot fill the log with refusals; that more were refused is in there once."""
+        self.refused += 1
+        if self._refusals.used_up:
+            if not self._stopped:
+                self._note("refusals_not_written", "documents", "too many within an hour: they are counted")
+                self._stopped = True
+            return Verdict(False, kind, reason)
         self._refusals.use()
         self._stopped = False
-        self.refused += 1
         try:
             self._log.commit(
                 by="recorder", action="document_refused", subject=kind or "unreadable", reason=reason

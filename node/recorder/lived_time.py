@@ -37,6 +37,16 @@ class LivedTime:
         self._latest_ns = max(self._latest_ns, lived_ns)
         return Instant(self._latest_ns, wall.trust)
 
+    @property
+    def floor_ns(self) -> int:
+        """What may be persisted as the time that it is at least.
+
+        Not later than a wall clock that is trusted now: one that was set right by going back would else be doubted
+        until it has caught up with its own mistake.
+        """
+        lived_ns, wall = self.lived_ns(), self._clock.now()
+        return lived_ns if wall.trust == "untrusted" else min(lived_ns, wall.utc_ns)
+
     def lived_ns(self) -> int:
         """The last time that was believed, and what was lived through since: no leap counts.
 

@@ -24,10 +24,14 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A segment that was cut and is now signed as it was found; `records` is None if its start was unreadable."""
+    """A segment that was cut and is now signed as it was found; `records` is None if its start was unreadable.
+
+    `trouble`: what the disk said when it did not let it be read or signed; it can be tried again.
+    """
 
     path: Path
     records: int | None
+    trouble: OSError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,24 @@ class Violation:
 
 
 def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> tuple[Recovered, ...]:
-    """Finish every segment without a trailer, and take away what never became one."""
+    """Finish every segment without a trailer, and take away what never became one.
+
+    One that the disk does not let be read or written does not keep the others.
+    """
+    found = []
     for name in volume.names(directory):
         if name.endswith(NEW) or name == TRIAL_NAME:
-            volume.unlink(directory / name)
-    paths = segment_paths(directory, volume=volume)
-    return tuple(finish(path, signing, volume=volume) for path in paths if not _is_finished(path, volume))
+            try:
+                volume.unlink(directory / name)
+            except OSError as error:
+                found.append(Recovered(directory / name, None, error))
+    for path in segment_paths(directory, volume=volume):
+        try:
+            if not _is_finished(path, volume):
+                found.append(finish(path, signing, volume=volume))
+        except OSError as error:
+            found.append(Recovered(path, None, error))
+    return tuple(found)
 
 
 def finish(path: Path, signing: SigningKey, *, volume: Volume = DISK) -> Recovered:
@@ -69,11 +85,11 @@ def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[
     """
     found = []
     for path in reversed(segment_paths(directory, volume=volume)[-most:]):
-        _read_through(path)
         try:
+            _read_through(path)
             with mapped(path) as data:
                 segment = fmt.read(data)
-        except Damaged:
+        except (Damaged, OSError):
             continue
         whole = next((n for n, span in enumerate(segment.records) if span.index != n), len(segment.records))
         found.append(StoredSegment(segment.header.segment, whole))

@@ -4,6 +4,7 @@ Takes what the camera sends, adds the epoch layer, writes, evicts. It cannot ope
 """
 
 import errno
+import logging
 import os
 from collections.abc import Callable
 from contextlib import closing
@@ -20,7 +21,7 @@ from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
-from node.recorder.epochs import EpochKeys
+from node.recorder.epochs import Destruction, EpochKeys
 from node.recorder.ring_volume import RingMarker
 from node.recorder.segment_file import SegmentFile
 from node.sealing.keys import SigningKey
@@ -33,6 +34,7 @@ TRIAL_NAME, TRIAL_BYTES = "trial", 4096
 FIRST_BYTES = 16 * 1024
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +161,17 @@ class Ring:
         return None
 
     def expire(self) -> tuple[int, ...]:
-        """Destroy the epoch keys whose time has come, then unlink what nobody can open any more."""
-        destroyed = self.destroy_due()
-        self.sweep()
-        return destroyed
+        """Destroy the epoch keys whose time has come, then unlink what nobody can open any more.
 
-    def destroy_due(self) -> tuple[int, ...]:
+        Raises `SlotFailed` if one of them is still there, when everything else is done.
+        """
+        destruction = self.destroy_due()
+        self.sweep()
+        if destruction.trouble is not None:
+            raise destruction.trouble
+        return destruction.epochs
+
+    def destroy_due(self) -> Destruction:
         """Destroy the epoch keys whose time has come, and say which; a clock that was set back extends nothing."""
         return self._keys.destroy_due(max(self._clock.now().utc_ns, self._keys.header.time_floor_ns))
 
@@ -329,11 +336,15 @@ def _header(data: bytes) -> SegmentHeader:
 
 def _kept(path: Path, volume: Volume) -> KeptSegment:
     """What the index needs of a file. Nearly every start is within the first bytes; the rest is read if it is not."""
-    with closing(volume.open(path)) as file:
-        size, start = file.size(), file.pread(FIRST_BYTES, 0)
-        epoch = _epoch(start)
-        if epoch is None and len(start) == FIRST_BYTES:
-            epoch = _epoch(file.pread(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES, 0))
+    size, epoch = path.stat(follow_symlinks=False).st_size, None
+    try:
+        with closing(volume.open(path)) as file:
+            start = file.pread(FIRST_BYTES, 0)
+            epoch = _epoch(start)
+            if epoch is None and len(start) == FIRST_BYTES:
+                epoch = _epoch(file.pread(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES, 0))
+    except OSError as error:  # a bad block: recovery has told of it, and eviction takes the file away
+        _LOG.warning("%s cannot be read: %s", path.name, error.strerror)
     return KeptSegment(path, size, epoch)
 
 

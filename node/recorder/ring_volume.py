@@ -30,20 +30,23 @@ class RingMarker:
         self._marker = ring / MARKER_NAME
         self._twin = state / TWIN_NAME
         self._volume = volume
-        if self._read(self._twin) is None:
-            marked = self._read(self._marker)
-            if marked is None:
-                marked = secrets.token_hex(16).encode()
-                create_whole(self._marker, marked, volume=volume)
-            create_whole(self._twin, marked, volume=volume)
 
     def check(self) -> None:
-        """Nothing, or `WrongVolume`."""
+        """Nothing, or `WrongVolume`; another `OSError` if what is not there yet cannot be made."""
+        self._make()
         marked = self._read(self._marker)
         if marked is None:
             raise WrongVolume("the ring's volume is missing: its marker is not there")
         if marked != self._read(self._twin):
             raise WrongVolume("another volume is where the ring's should be")
+
+    def _make(self) -> None:
+        if self._read(self._twin) is None:
+            marked = self._read(self._marker)
+            if marked is None:
+                marked = secrets.token_hex(16).encode()
+                create_whole(self._marker, marked, volume=self._volume)
+            create_whole(self._twin, marked, volume=self._volume)
 
     def _read(self, path: Path) -> bytes | None:
         try:

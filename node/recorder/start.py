@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from node.clock import Clock
 from node.config import NodeConfig, PathsSection
 from node.errors import Refused
 from node.files import make_directory, sweep_unfinished
 from node.mandate.store import read_document
 from node.messages import StoredSegment
-from node.recorder.epochs import EpochKeys, Medium, SlotFailed
+from node.recorder.epochs import Destruction, EpochKeys, Medium
+from node.recorder.lived_time import LivedTime
 from node.recorder.recovery import Recovered, last_written, recover
 from node.recorder.ring import Ring, is_there
 from node.recorder.ring_volume import RingMarker
-from node.recorder.storage import Storage
+from node.recorder.storage import Storage, sentence
 from node.sealing.keys import SigningKey
 from node.volume import Volume
 
@@ -48,6 +48,16 @@ class RecoveredRing:
         """How many segments it finished."""
         return sum(one.records is not None for one in self.recovered)
 
+    @property
+    def unfinished(self) -> tuple[Path, ...]:
+        """The segments that the disk did not let be finished."""
+        return tuple(one.path for one in self.recovered if one.trouble and one.path.suffix == ".seg")
+
+    @property
+    def trouble(self) -> OSError | None:
+        """What the disk said last, if it did not let something be done."""
+        return next((one.trouble for one in reversed(self.recovered) if one.trouble), None)
+
 
 def make_directories(paths: PathsSection, *, volume: Volume) -> None:
     """Those that a new node does not have yet; and none of them keeps what a power cut left half made."""
@@ -75,19 +85,17 @@ def medium_at(path: Path) -> Medium:
     return "part" if real.is_relative_to("/sys") or real.is_char_device() else "file"
 
 
+def destroy_overdue(slot: Slot, time: LivedTime, storage: Storage) -> Destruction:
+    """Before anything that a bad disk could stop: the keys whose time came while the node was off."""
+    overdue = slot.keys.destroy_due(max(time.now().utc_ns, slot.keys.header.time_floor_ns))
+    if overdue.trouble is not None:
+        storage.failed("key slot", overdue.trouble)
+    return overdue
+
+
 def deletion_at(path: Path) -> Deletion:
     """Whether overwriting a key there leaves nothing of it: on a part of its own, and not in a file system."""
     return "proven" if medium_at(path) == "part" else "unlink"
-
-
-def destroy_overdue(slot: Slot, time: Clock, storage: Storage) -> tuple[int, ...]:
-    """Before anything else is done: the keys whose time came while the node was off. Upkeep tries again."""
-    floor_ns = slot.keys.header.time_floor_ns
-    try:
-        return slot.keys.destroy_due(max(time.now().utc_ns, floor_ns))
-    except SlotFailed as error:
-        storage.failed("key slot", error)
-        return ()
 
 
 def ring_marker(paths: PathsSection, storage: Storage, *, volume: Volume) -> RingMarker:
@@ -133,8 +141,10 @@ def number_on(slot: Slot, ring: Ring) -> None:
         slot.keys.commit_header(header.next(floors=replace(header.floors, epoch=max(numbers))))
 
 
-def make_first_room(ring: Ring, storage: Storage) -> None:
+def make_first_room(ring: Ring, storage: Storage, found: RecoveredRing) -> None:
     """On a full disk not even the log could be written; upkeep makes room from then on."""
+    if found.trouble is not None:
+        storage.failed("ring", found.trouble)
     try:
         if not ring.make_room():
             storage.failed("ring", OSError(errno.ENOSPC, "no room, and nothing to evict"))
@@ -143,16 +153,20 @@ def make_first_room(ring: Ring, storage: Storage) -> None:
 
 
 def entries(
-    slot: Slot, ring: Ring, found: RecoveredRing, overdue: tuple[int, ...]
+    slot: Slot, ring: Ring, found: RecoveredRing, overdue: Destruction
 ) -> Iterator[tuple[str, str, str]]:
     """What the audit log must have of this start: action, subject, reason."""
     if slot.created:
         lost = f"{ring.count} segments are here that nobody can open any more" if ring.count else "a new node"
         yield "key_slot_created", "key slot", lost
-    for epoch in overdue:
-        yield "epoch_destroyed", f"epoch {epoch}", "its retention was over when the node started"
+    for epoch in overdue.epochs:
+        yield "epoch_destroyed", f"epoch {epoch}", "its retention was over while the node was off"
     for one in found.recovered:
-        what = "its start cannot be read" if one.records is None else f"{one.records} records were whole"
-        yield "segment_recovered", one.path.name, what
+        if one.trouble is not None:
+            yield "segment_unreadable", one.path.name, sentence(one.trouble)
+        elif one.records is None:
+            yield "segment_recovered", one.path.name, "its start cannot be read"
+        else:
+            yield "segment_recovered", one.path.name, f"{one.records} records were whole"
     kept = f"{ring.count} segments, {len(slot.keys.live)} epochs, {found.count} recovered"
     yield "recorder_started", "recorder", kept

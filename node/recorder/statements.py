@@ -104,7 +104,11 @@ class Statements:
         said_all = self._said_size == self._log.size and not self._storage.in_trouble("checkpoint")
         if said_all or not self._checkpoint.due():
             return
-        said = self._log.checkpoint()
+        try:
+            said = self._log.checkpoint()
+        except OSError as error:
+            self._storage.failed("audit log", error)
+            return
         try:
             self._log.keep(said)
         except OSError as error:

@@ -58,11 +58,11 @@ class Upkeep:
         self._desk.flush()
 
     def persist(self) -> None:
-        """The time that it is at least, and the uptime, into the key slot."""
+        """The time that nobody may believe to be earlier, and the uptime, into the key slot."""
         boottime_ns = self._time.boottime_ns()
         try:
             self._keeper.time_has_passed(
-                floor_ns=self._time.lived_ns(), uptime_ns=boottime_ns - self._counted_ns
+                floor_ns=self._time.floor_ns, uptime_ns=boottime_ns - self._counted_ns
             )
         except SlotFailed as error:
             self._storage.failed("key slot", error)
@@ -73,14 +73,13 @@ class Upkeep:
 
     def _destroy_due(self) -> bool:
         """Whether every key whose time has come is gone."""
-        try:
-            destroyed = self._ring.destroy_due()
-        except SlotFailed as error:
-            self._storage.failed("key slot", error)
-            return False
-        for epoch in destroyed:
+        destruction = self._ring.destroy_due()
+        for epoch in destruction.epochs:
             self._desk.note("epoch_destroyed", f"epoch {epoch}", "its retention is over")
-        if destroyed:
+        if destruction.trouble is not None:
+            self._storage.failed("key slot", destruction.trouble)
+            return False
+        if destruction.epochs:
             self.persist()
         return True
 

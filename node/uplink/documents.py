@@ -30,6 +30,8 @@ MAX_PENDING: Final = 8
 """Half of it is for QoS 1 alone, of which a broker that keeps to our receive maximum sends no more at once."""
 MAX_AUDITS: Final = 64
 MAX_ANSWERED: Final = 16
+ANSWERED_NS: Final = 60 * NS
+"""So long an answer is given again without asking: to what the broker sends again, not to who asks later."""
 MAX_CORRELATION_BYTES: Final = 256
 GIVEN_UP_NS: Final = 60 * NS
 REPLY_EXPIRY_S: Final = 3600
@@ -84,7 +86,7 @@ class Documents:
         self._reply = reply
         self._take_over = take_over
         self._pending: dict[str, _Pending] = {}
-        self._answered: dict[bytes, _Answer] = {}
+        self._answered: dict[bytes, tuple[_Answer, int]] = {}
         self._arrivals: Unanswered[str, DocumentArrived] = Unanswered(clock=clock, most=MAX_PENDING)
         self._audits: Unanswered[str, AuditRequest] = Unanswered(clock=clock, most=MAX_AUDITS)
         self.arrived = 0
@@ -100,8 +102,9 @@ class Documents:
             again.receipt = arrived.receipt if arrived.receipt is not None else again.receipt
             return
         pending = _Pending(self._sender(arrived), digest, arrived.receipt, self._clock.boottime_ns())
-        if digest in self._answered:
-            self._answer(pending, self._answered[digest])
+        before, until_ns = self._answered.get(digest, (None, 0))
+        if before is not None and self._clock.boottime_ns() < until_ns:
+            self._answer(pending, before)
         elif not 0 < len(arrived.payload) <= MAX_DOCUMENT_MESSAGE_BYTES:
             self._refuse(pending, f"a document of {len(arrived.payload)} bytes is not taken", lasting=True)
         elif len(self._arrivals) >= (MAX_PENDING if arrived.receipt is not None else MAX_PENDING // 2):
@@ -114,7 +117,8 @@ class Documents:
     def answered(self, message: DocumentAnswered) -> None:
         """The recorder's answer. An answer to nothing is an answer that was repeated."""
         if self._arrivals.settle(message.id) is not None:
-            answer = _Answer(message.accepted, message.kind, message.reason)
+            # What was refused may be good later: when another document, the camera or the disk is there.
+            answer = _Answer(message.accepted, message.kind, message.reason, lasting=message.accepted)
             self._answer(self._pending.pop(message.id), answer)
 
     def committed(self, message: AuditCommitted) -> None:
@@ -177,7 +181,7 @@ class Documents:
             self._let_go(pending)
 
     def _audit(self, action: str, *, subject: str, reason: str) -> str:
-        _LOG.warning("%s: %s (%s)", action, reason, subject[:200])
+        _LOG.warning("%s: %s (%s)", action, reason, _printable(subject))
         name = new_ulid(self._clock.now().utc_ns)
         self._audits.add(name, AuditRequest(name, action, _printable(subject), reason))
         return name
@@ -197,7 +201,7 @@ class Documents:
                 )
             )
         if answer.lasting:
-            self._answered[pending.digest] = answer
+            self._answered[pending.digest] = answer, self._clock.boottime_ns() + ANSWERED_NS
         while len(self._answered) > MAX_ANSWERED:
             del self._answered[next(iter(self._answered))]
 

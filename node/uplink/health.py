@@ -16,7 +16,7 @@ HOLD_NS: Final = 10 * NS
 COUNTER_HOLD_NS: Final = 60 * NS
 """A counter is seen only at the moment it rises."""
 _RANK: Final[dict[Level, int]] = {"good": 0, "warning": 1, "bad": 2}
-_WRONGLY_DARK: Final[frozenset[DarkReason]] = frozenset({"mask_fault", "time_untrusted"})
+_WRONGLY_DARK: Final[frozenset[DarkReason]] = frozenset({"mask_fault", "pose_lost", "time_untrusted"})
 _MIB: Final = 1 << 20
 
 
@@ -85,8 +85,8 @@ def _of_daemons(now: Reading, raised: Collection[str]) -> Iterator[Reason]:
     elif now.camera is not None:
         if now.camera.dark in _WRONGLY_DARK:
             yield Reason(now.camera.dark, "bad", "the camera is dark where it should film")
-        late_ms = 2_000 if "frames_late" in raised else 5_000
-        if now.camera.dark is None and (now.camera.frame_age_ms or 0) > late_ms:
+        late_s = 2 if "frames_late" in raised else 5
+        if now.camera.dark is None and (now.camera.frame_age_s or 0) >= late_s:
             yield Reason("frames_late", "bad", "the camera gives no pictures")
     if now.recorder_silent:
         yield Reason("recorder_silent", "bad", "nothing is heard of the recorder")

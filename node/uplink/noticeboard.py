@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from node.clock import Clock
+from node.clock import NS, Clock
 from node.config import UplinkSection
 from node.formats import payloads as p
 from node.formats.topics import Topics
@@ -23,6 +23,7 @@ from node.uplink.watch import Watch
 
 CAPABILITIES: Final = ("events", "health", "documents", "audit-checkpoint")
 LOOK_SECONDS: Final = 1.0
+PATIENCE_NS: Final = 3 * NS
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,6 +65,7 @@ class Noticeboard:
         self._republish = Every(settings.republish_seconds, clock=clock)
         self._republish.due()  # a session's beginning tells everything anyway
         self._session = 0
+        self._patient_until_ns = clock.boottime_ns() + PATIENCE_NS
         self.refused_messages = 0
         """How many messages the bus did not let through."""
         self.refused_subscription = ""
@@ -108,6 +110,9 @@ class Noticeboard:
 
     def _pin_states(self) -> None:
         view, stamp, topics = self._watch.view, self._stamp(), self._topics
+        unknown = view.camera is None and not view.camera_silent
+        if unknown and self._clock.boottime_ns() < self._patient_until_ns:
+            return  # an uplink that is started anew does not say of a camera that films that it is dark
         status = states.status(view, stamp, session=self._session, series=self._outbox.series)
         self._publisher.keep(topics.status, status)
         self._publisher.keep(topics.state("mandate"), states.mandate_state(view, stamp))

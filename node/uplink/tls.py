@@ -1,6 +1,9 @@
 """TLS towards the broker: 1.3 at least, its authority, our certificate; and what went wrong, in one line."""
 
+import errno
 import ssl
+import stat
+from pathlib import Path
 from typing import Any
 
 from node.config import BrokerSection
@@ -32,6 +35,10 @@ def context_of(broker: BrokerSection) -> Context:
     try:
         context.load_verify_locations(cafile=path)
         path = broker.certificate_file
+        if Path(path).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise PermissionError(
+                errno.EPERM, "others can read the private key in it: it must have mode 0600"
+            )
         context.load_cert_chain(path)
     except OSError as error:  # ssl.SSLError is one
         raise OSError(error.errno, f"cannot be used for TLS ({error.strerror or error})", path) from error

@@ -149,7 +149,7 @@ class Children:
     def _start(self, child: _Child) -> None:
         program = child.program
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "WATCHDOG_PID"},
             "NOTIFY_SOCKET": str(child.notices.getsockname()),
             "WATCHDOG_USEC": str(WATCHDOG_NS // 1000),
         }

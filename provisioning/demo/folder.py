@@ -1,4 +1,8 @@
-"""The folder that a demo fills: its own, or nobody's. Nothing that an earlier demo did not make is ever removed."""
+"""The folder that a demo fills: its own, or nobody's. Nothing that an earlier demo did not make is ever removed.
+
+The marker in it is written before anything else is, into a folder that has nothing of what a demo makes: so whatever of
+that is there beside a marker, a demo has made, or somebody put there to be a demo's.
+"""
 
 import fcntl
 import os
@@ -11,7 +15,7 @@ from typing import Final
 from node.errors import Refused
 
 MARKER: Final = ".stolpe-demo"
-SUMMARY: Final = "summary.json"  # what a demo or replay leaves, also one of an earlier version
+SUMMARY: Final = "summary.json"
 NAMES: Final = (
     "node.toml", "root.jws.json", "documents", "keys", "tls", "broker", "logs",
     "ring", "epochs.slot", "audit", "outbox",
@@ -26,13 +30,13 @@ FURTHER_CLIPS: Final = "clip-[0-9].mp4"
 def demo_folder(directory: Path, *, overwrite: bool) -> Iterator[Path]:
     """An absolute path without anything of `NAMES` in it, for one demo at a time.
 
-    Refuses a folder that has one of them; with `overwrite` they are removed, if they are an earlier demo's.
+    Refuses a folder that has one of them; with `overwrite` they are removed, if an earlier demo has marked it.
     """
     there = [name for name in NAMES if (directory / name).exists()]
     there += [path.name for path in directory.glob(FURTHER_CLIPS)]
     if there and not overwrite:
         raise Refused(f"{directory} already has {there[0]}: name another directory, or add --overwrite")
-    if there and not any((directory / name).exists() for name in (MARKER, SUMMARY)):
+    if there and not (directory / MARKER).exists():
         raise Refused(
             f"{directory} has a {there[0]} that is not from an earlier demo: name another directory"
         )

@@ -30,6 +30,7 @@ OFFICE: Final = "office"
 HOST: Final = "127.0.0.1"
 CERTIFICATE_DAYS: Final = 90
 NODE_KEYS: Final = "node"
+CAMERA_KEYS: Final = "camera"
 LORES_WIDTH: Final = 640
 FULL_HD: Final = 1920 * 1080
 """From so many pixels on 4 Mbit/s, 2 below: as `stolpe replay` does."""
@@ -118,7 +119,8 @@ def write_node_files(
             now_ns=now_ns,
         ),
     )
-    write_key_files(files.key(NODE_KEYS), new_keys(NODE_KEYS))
+    for owner in (NODE_KEYS, CAMERA_KEYS):
+        write_key_files(files.key(owner), new_keys(owner))
     _write_documents(files, filmed.polygons, geometry=geometry_of(files.config_file), now_ns=now_ns)
     return files
 
@@ -170,6 +172,7 @@ def _configuration(directory: Path, run: Path, filmed: Filmed, port: int) -> Nod
             "epoch_slot": f"{directory}/epochs.slot",
             "audit": f"{directory}/audit",
             "node_key": f"{directory}/keys/{NODE_KEYS}.key",
+            "camera_key": f"{directory}/keys/{CAMERA_KEYS}.key",
             "outbox": f"{directory}/outbox/outbox.sqlite",
             "run": str(run),
         },

@@ -51,6 +51,7 @@ def masked(path: Path) -> list[bytes]:
         assert frame.fault is None
         planes = [plane for p in (frame.main, frame.lores) for plane in (p.luma, *p.chroma)]
         found.append(b"".join(np.ascontiguousarray(plane).tobytes() for plane in planes))
+        request.release()
     return found
 
 

@@ -340,6 +340,108 @@ def test_a_gap_that_the_camera_saw_is_kept_too(way: Way, office: Office) -> None
     assert segment.kinds == ["INIT", "FRAGMENT", "FRAGMENT", "GAP", "FRAGMENT", "FRAGMENT"]
 
 
+class SetClock(SimulatedClock):
+    """A clock that somebody sets."""
+
+    off_ns = 0
+
+    def now(self) -> Instant:
+        now = super().now()
+        return Instant(now.utc_ns + self.off_ns, now.trust)
+
+
+@pytest.fixture
+def set_clock(way: Way) -> SetClock:
+    """The way's own."""
+    way.clock = SetClock(start_utc_ns=EVENING)
+    way.delivery = Delivery(clock=way.clock, send=way.disk.take)
+    return way.clock
+
+
+def test_a_clock_that_is_set_back_keeps_no_more_than_ten_seconds(
+    way: Way, set_clock: SetClock, papers: Papers
+) -> None:
+    way.under(papers)
+    way.disk.away = True
+    way.film(5)
+    set_clock.off_ns = -600 * NS
+    way.film(30)
+    assert way.delivery.waiting <= 12
+
+
+def test_a_clock_that_is_set_ahead_gives_nothing_up(
+    way: Way, set_clock: SetClock, papers: Papers, office: Office
+) -> None:
+    way.under(papers)
+    way.film(3)
+    way.disk.away = True
+    way.film(7)
+    set_clock.off_ns = 60 * NS
+    way.film(1)
+    way.disk.away = False
+    way.film(1)
+    way.settle()
+    assert fragments(way.kept(office)) == list(range(12))
+
+
+def test_a_clock_that_is_set_begins_a_new_segment(
+    way: Way, set_clock: SetClock, papers: Papers, office: Office
+) -> None:
+    way.under(papers)
+    way.film(5)
+    set_clock.off_ns = -600 * NS
+    way.film(65)
+    way.settle(1)
+    lengths = [len([r for r in s.records if r.type is RecordType.FRAGMENT]) for s in way.kept(office)]
+    assert lengths == [5, 60, 5]
+
+
+def gaps(segments: list[OpenedSegment]) -> list[tuple[int, int]]:
+    """From when until when, in seconds since the evening began."""
+    found = []
+    for s in segments:
+        for record in s.records:
+            if record.type is RecordType.GAP:
+                until_ns = msgspec.json.decode(record.payload, type=Gap).until_ns
+                found.append(((record.utc_ns - EVENING) // NS, (until_ns - EVENING) // NS))
+    return found
+
+
+def test_what_was_given_up_before_the_hours_ended_is_a_gap_in_the_next_segment(
+    way: Way, office: Office
+) -> None:
+    way.film(3)
+    way.delivery.finish(way.clock.now().utc_ns)
+    way.settle(2)
+    way.disk.away = True
+    way.film(5)
+    way.delivery.finish(way.clock.now().utc_ns)
+    way.clock.wait_until(way.clock.boottime_ns() + 3600 * NS)
+    way.film(3)
+    way.disk.restart()
+    way.disk.away = False
+    way.film(3)
+    way.settle()
+    assert fragments(way.kept(office)) == [0, 1, 2, *range(8, 14)]
+    assert gaps(way.kept(office)) == [(5, 10)]
+
+
+def test_what_was_given_up_under_other_documents_is_a_gap_all_the_same(way: Way, office: Office) -> None:
+    way.film(3)
+    way.settle(2)
+    way.disk.away = True
+    way.film(5)
+    way.clock.wait_until(way.clock.boottime_ns() + 3600 * NS)
+    way.under(office.papers(start_ns=EVENING, geometry=HERE, polygons=[CORNER]))
+    way.film(3)
+    way.disk.restart()
+    way.disk.away = False
+    way.film(3)
+    way.settle()
+    assert fragments(way.kept(office)) == [0, 1, 2, *range(8, 14)]
+    assert gaps(way.kept(office))[0][0] == 5
+
+
 def test_footage_without_documents_is_a_defect(papers: Papers) -> None:
     delivery = Delivery(clock=SimulatedClock(start_utc_ns=EVENING), send=lambda _: True)
     with pytest.raises(ValueError, match="documents"):

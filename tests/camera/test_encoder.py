@@ -2,15 +2,20 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.camera.encoder import TIMESCALE, Packet, X264Encoder
-from node.camera.painter import MaskedFrame
+from node.camera.painter import MaskedFrame, Painter
+from node.camera.source import Picture
 from node.clock import NS
-from node.masks.geometry import Size
+from node.masks.geometry import Size, full_view
+from node.masks.raster import rasterise
+from tests.fakes.layouts import Layout
 from tests.fakes.masked import masked_frames
+from tests.fakes.scripted import ScriptedRequest, filmed
 
 SIZE: Size = (64, 48)
 
@@ -105,3 +110,19 @@ def test_when_it_started_makes_no_difference_to_the_bytes() -> None:
         for start_ns in (0, 991 * NS)
     )
     assert [(p.data, p.pts, p.key) for p in early] == [(p.data, p.pts, p.key) for p in late]
+
+
+def test_interleaved_colour_gives_the_bytes_of_the_same_colour_in_two_planes() -> None:
+    geometry = full_view(sensor="s", main=SIZE, lores=SIZE)
+    painter = Painter(rasterise([], geometry, guard_px=0))
+
+    def draw(picture: Picture) -> None:
+        for number, plane in enumerate((picture.luma, *picture.chroma)):
+            plane[:] = np.random.default_rng(number).integers(16, 236, plane.shape)
+
+    main, lores = filmed(geometry, draw)
+    planar, interleaved = (
+        encoded([painter.paint(ScriptedRequest((layout.laid(main), lores), sensor_ns=0))])
+        for layout in (Layout(padding=(3, 5)), Layout(interleaved=True, padding=(8, 2)))
+    )
+    assert planar == interleaved

@@ -114,6 +114,11 @@ def test_masks_for_anything_but_this_very_geometry_close_the_sensor(
     assert gate(papers).dark(at(INSIDE), other) == "mask_fault"
 
 
+def test_a_pose_reference_that_cannot_be_had_closes_the_sensor(papers: Papers) -> None:
+    closed = Gate(mandate=papers.mandate, masks=papers.masks, pose_refused=True)
+    assert closed.dark(at(INSIDE), HERE) == "pose_lost"
+
+
 def test_where_the_mandate_says_so_no_masks_are_needed(papers: Papers) -> None:
     clause = msgspec.structs.replace(papers.mandate.document.masks, nothing_to_mask=True)
     mandate = altered(papers.mandate, masks=clause)

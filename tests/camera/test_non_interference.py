@@ -1,170 +1,225 @@
-"""P1: two scenes that differ only behind masks make the same records, and messages of the same lengths.
+"""P1 over the whole camera daemon: two scenes that differ only behind masks make the same of everything.
 
-Each example films two such scenes through a whole pipeline, opens what was sealed, and compares byte by byte.
+Each example films two such scenes under signed documents, through `node.camera.daemon.build` and on a real bus.
+Footage is compared byte for byte before sealing (opened with the releasers' keys); what goes over the bus, by
+receiver, order, type, length and every field that is not random by its nature. `make property` runs many more.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from node.camera.source import Plane
-from node.clock import NS
-from node.mandate.documents import MIN_GUARD_BAND_PX, MaskPolygon
-from node.masks.geometry import TRANSFORMS, Geometry, Points, Transform
-from node.masks.raster import MaskRaster, StreamMask, rasterise
-from tests.fakes.kept import OpenedSegment
-from tests.fakes.office import Office, Papers, altered
-from tests.fakes.rig import EVENING, HERE, Rig
-from tests.fakes.scripted import Pictures, filmed
-from tests.masks.shapes import AS_FOUND, stars
+from node.camera.source import Picture
+from node.mandate.documents import Mandate, MaskPolygon, MaskSet, RecordingClause, decode, encode
+from node.mandate.signatures import add_signature, parse, sign
+from node.masks.geometry import TRANSFORMS, Geometry, Points, Size, full_view
+from node.messages import CameraReport, EventHappened, SealedRecord
+from tests.fakes.layouts import Layout
+from tests.fakes.node_place import NodePlace
+from tests.fakes.overheard import Overheard, overheard
+from tests.fakes.rig import EVENING
+from tests.fakes.scripted import Pictures
+from tests.fakes.two_scenes import Behind, Hidden, scene
+from tests.masks.shapes import AS_FOUND, combs, stars
 
-FRAMES = 7
+MORE = int(os.environ.get("STOLPE_EXAMPLES", "1"))
+"""So many times as many examples: `make property`."""
+FRAMES, FRAME_RATE = 45, 15.0
+PLAIN = Layout()
 CORNER = ((0.0, 0.0), (0.2, 0.0), (0.0, 0.2))
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return Office(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="module")
-def papers(office: Office) -> Papers:
-    """For `HERE`; every example puts its own geometry and polygons in."""
-    return office.papers(start_ns=EVENING, geometry=HERE, polygons=[CORNER])
-
-
-EVEN = st.integers(16, 40).map(lambda half: 2 * half)
-SMALL_EVEN = st.integers(4, 16).map(lambda half: 2 * half)
-
-
-@st.composite
-def geometries(draw: st.DrawFn) -> Geometry:
-    """Small pictures; sides are even, as encoders and image processors have them in 4:2:0."""
-    main, transform = draw(st.tuples(EVEN, EVEN)), draw(st.sampled_from(sorted(TRANSFORMS)))
-    return _through(main, transform, lores=draw(st.tuples(SMALL_EVEN, SMALL_EVEN)))
-
-
-def _through(main: tuple[int, int], transform: Transform, *, lores: tuple[int, int]) -> Geometry:
-    array = (main[0] + 30, main[1] + 20)
-    return Geometry(
-        sensor="s",
-        pixel_array=array,
-        mode=array,
-        crop=(5, 3, main[0] + 7, main[1] + 11),
-        transform=transform,
-        main=main,
-        lores=lores,
-    )
+VIEW = full_view(sensor="s", main=(160, 120), lores=(80, 60))
+BALCONY = np.array([(0.05, 0.1), (0.42, 0.12), (0.4, 0.3), (0.2, 0.2), (0.07, 0.34)])
+"""Concave, far enough from the walker's way that he is seen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
-    """All that left one pipeline."""
+class Case:
+    """One camera under one mask set, and how its pictures lie in memory."""
 
-    records: list[OpenedSegment]
-    shape: list[tuple[str, int]]
-    seen: list[bytes]
-    times_ns: list[int]
+    geometry: Geometry = VIEW
+    polygons: tuple[Points, ...] = (BALCONY,)
+    guard_px: int = 16
+    records: bool = True
+    main: Layout = PLAIN
+    lores: Layout = PLAIN
 
 
-@settings(AS_FOUND, max_examples=25)
-@given(
-    geometry=geometries(),
-    polygons=st.lists(stars(nearest=0.2, farthest=0.8), min_size=1, max_size=3),
-    guard_px=st.sampled_from([0, 1, MIN_GUARD_BAND_PX]),
-    scenes=st.tuples(st.integers(0, 99), st.integers(100, 199), st.integers(200, 299)),
+ALL_AT_ONCE = Case(
+    geometry=Geometry(
+        sensor="s",
+        pixel_array=(231, 317),
+        mode=(231, 317),
+        crop=(7, 11, 201, 283),
+        transform="rotate90",
+        main=(178, 122),
+        lores=(57, 101),
+    ),
+    polygons=(
+        np.array([(-0.3, -0.2), (0.32, 0.1), (0.2, 0.4)]),
+        np.array([(0.9, 0.8), (1.4, 0.9), (0.95, 1.2)]),
+    ),
+    main=Layout(interleaved=True, padding=(14, 6)),
+    lores=Layout(padding=(7, 3)),
 )
-def test_scenes_that_differ_only_behind_masks_leave_the_same_records(
-    office: Office,
-    papers: Papers,
-    *,
-    geometry: Geometry,
-    polygons: list[Points],
-    guard_px: int,
-    scenes: tuple[int, int, int],
+"""Turned, cropped, lores of another aspect and odd, NV12, wide rows; polygons that reach out of the picture."""
+ODD = Case(
+    geometry=full_view(sensor="s", main=(161, 121), lores=(67, 45)),
+    records=False,  # H.264 in 4:2:0 has even sides
+    lores=Layout(interleaved=True, padding=(1, 2)),
+)
+
+
+class Node:
+    """A place for one daemon after another; every case puts its own mask set in force."""
+
+    def __init__(self, place: NodePlace) -> None:
+        self._place = place
+
+    def masks(self, case: Case) -> MaskSet:
+        """The case's mask set, signed by two persons, and a mandate that lets it be recorded or not."""
+        keys, documents, store = self._place.keys, self._place.documents, self._place.store
+        mandate = decode(parse(documents.mandate).payload, Mandate)
+        mode = "continuous" if case.records else "on_alarm"
+        recording: RecordingClause = msgspec.structs.replace(mandate.recording, mode=mode)
+        mandate = msgspec.structs.replace(mandate, recording=recording)
+        store.commit("mandate", sign(encode(mandate), keys["controller-1"].signing))
+        masks = msgspec.structs.replace(
+            decode(parse(documents.masks or b"").payload, MaskSet),
+            geometry=case.geometry,
+            guard_band_px=case.guard_px,
+            polygons=tuple(
+                MaskPolygon(f"mask {n}", tuple((float(x), float(y)) for x, y in polygon))
+                for n, polygon in enumerate(case.polygons, 1)
+            ),
+        )
+        signed = add_signature(sign(encode(masks), keys["technician-1"].signing), keys["approver-1"].signing)
+        store.commit("approved_masks", signed)
+        store.commit("masks", signed)
+        return masks
+
+    def films(self, case: Case, film: Callable[[int], Pictures]) -> Overheard:
+        """One whole run of the daemon."""
+        return overheard(self._place, geometry=case.geometry, film=film, frames=FRAMES, frame_rate=FRAME_RATE)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    folder = tmp_path_factory.mktemp("p1")
+    place = NodePlace.made(folder, start_ns=EVENING, geometry=VIEW, polygons=[CORNER], pids=[os.getpid()])
+    return Node(place)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    records = draw(st.booleans())
+    main = draw(st.tuples(st.integers(72, 200), st.integers(72, 160)))
+    main = (main[0] & ~1, main[1] & ~1) if records else main
+    lores = draw(st.tuples(st.integers(32, min(96, main[0])), st.integers(32, min(96, main[1]))))
+    padding = st.tuples(st.integers(0, 9), st.integers(0, 9))
+    layouts = st.builds(Layout, interleaved=st.booleans(), padding=padding)
+    shapes = st.one_of(stars(nearest=-0.2, farthest=1.2).map(_smaller), combs().map(_smaller))
+    return Case(
+        geometry=_through(draw(st.sampled_from(sorted(TRANSFORMS))), main, lores, draw(st.integers(1, 3))),
+        polygons=tuple(draw(st.lists(shapes, min_size=1, max_size=3))),
+        guard_px=draw(st.sampled_from([16, 16, 17, 23])),
+        records=records,
+        main=draw(layouts),
+        lores=draw(layouts),
+    )
+
+
+def _smaller(points: Points) -> Points:
+    """A star or comb may fill the picture; a third of it leaves something to be seen."""
+    centre = points.mean(axis=0)
+    return centre + (points - centre) / 3
+
+
+def _through(transform: str, main: Size, lores: Size, zoom: int) -> Geometry:
+    """A crop that is not in the middle, of a sensor whose pixels are finer than main's, or coarser."""
+    array = (211 * zoom, 157 * zoom)
+    crop = (5 * zoom, 3, array[0] - 40 * zoom, array[1] - 9)
+    return msgspec.structs.replace(
+        VIEW, pixel_array=array, mode=array, crop=crop, transform=transform, main=main, lores=lores
+    )
+
+
+hidden = st.sampled_from(get_args(Hidden))
+
+
+@settings(AS_FOUND, max_examples=14 * MORE)
+@example(case=Case(), one="painted", other="mover")
+@example(case=ALL_AT_ONCE, one="noise", other="black")
+@example(case=ODD, one="noise", other="flicker")
+@given(case=cases(), one=hidden, other=hidden)
+def test_scenes_that_differ_only_behind_masks_make_the_same_of_everything(
+    node: Node, *, case: Case, one: Hidden, other: Hidden
 ) -> None:
-    under = _masked_by(papers, geometry, polygons, guard_px)
-    before, one, other = scenes
-    raster = _raster(under)
-    assume(raster.main.luma.any())
-    first = _footage(office, under, _scene(raster, before=before, behind=one))
-    second = _footage(office, under, _scene(raster, before=before, behind=other))
-    assert first.seen == second.seen
-    assert first.times_ns == second.times_ns
-    assert first.shape == second.shape
-    assert [s.records for s in first.records] == [s.records for s in second.records]
-    assert sum(len(s.records) for s in first.records) > FRAMES // 2
+    behind = Behind.of(node.masks(case))
+    assume(behind.luma.any() and not behind.luma.all())
+    first = node.films(case, scene(case.geometry, behind, one, seed=1, main=case.main, lores=case.lores))
+    second = node.films(case, scene(case.geometry, behind, other, seed=2, main=case.main, lores=case.lores))
+    assert_same(first, second)
+    assert first.of_type(CameraReport)[-1]["frames"] == FRAMES
+    assert first.of_type(CameraReport)[-1]["black_frames"] == 0
+    assert bool(first.of_type(SealedRecord)) == case.records
 
 
-def test_scenes_that_differ_in_a_single_sample_that_is_not_masked_leave_other_records(
-    office: Office, papers: Papers
+@pytest.mark.parametrize(("number", "transform"), list(enumerate(sorted(TRANSFORMS))))
+def test_whichever_way_the_camera_is_mounted_nothing_behind_a_mask_makes_a_difference(
+    node: Node, number: int, transform: str
+) -> None:
+    layout = Layout(interleaved=number % 2 == 1, padding=(6, 4))
+    case = Case(geometry=_through(transform, (160, 120), (72, 64), 1), main=layout, lores=layout)
+    behind = Behind.of(node.masks(case))
+    assert behind.luma.any()
+    first, second = (
+        node.films(case, scene(case.geometry, behind, kind, main=layout, lores=layout))
+        for kind in ("noise", "white")
+    )
+    assert_same(first, second)
+
+
+def _one_pixel(picture: Picture) -> None:
+    picture.luma[-1, -1] ^= 0x80
+
+
+def _one_colour(picture: Picture) -> None:
+    picture.chroma[1][-1, -1] ^= 0x80
+
+
+@pytest.mark.parametrize("alter", [_one_pixel, _one_colour])
+def test_a_single_sample_that_is_not_masked_makes_a_difference(
+    node: Node, alter: Callable[[Picture], object]
 ) -> None:
     """So that the comparison above can fail."""
-    raster = _raster(papers)
-    height, width = raster.main.luma.shape
-    one = _scene(raster, before=1, behind=2)
-
-    def other(number: int) -> Pictures:
-        main, _ = one(number)
-        return filmed(
-            raster.geometry, lambda picture: _brighten(main.luma, picture.luma, (height - 1, width - 1))
-        )
-
-    first, second = _footage(office, papers, one), _footage(office, papers, other)
-    assert first.seen != second.seen
-    assert [s.records for s in first.records] != [s.records for s in second.records]
+    behind = Behind.of(node.masks(Case()))
+    first, second = (
+        node.films(Case(), scene(VIEW, behind, "noise", unhidden=unhidden))
+        for unhidden in (lambda _: None, alter)
+    )
+    assert first.records != second.records
 
 
-def _brighten(luma: Plane, target: Plane, at: tuple[int, int]) -> None:
-    target[:] = luma
-    target[at] ^= 0x80
+def test_somebody_who_walks_before_the_masks_is_an_event_and_behind_them_is_none(node: Node) -> None:
+    """So that events are compared, too, and not only their absence."""
+    walked = node.films(Case(), scene(VIEW, Behind.of(node.masks(Case())), "noise"))
+    assert {event["kind"] for event in walked.of_type(EventHappened)} == {"motion"}
+    everywhere = Case(polygons=(np.array([(-0.1, -0.1), (1.1, -0.1), (1.1, 1.1), (-0.1, 1.1)]),))
+    behind = Behind.of(node.masks(everywhere))
+    assert behind.luma.all()
+    nobody = node.films(everywhere, scene(VIEW, behind, "mover"))
+    assert nobody.of_type(EventHappened) == []
 
 
-def _masked_by(papers: Papers, geometry: Geometry, polygons: list[Points], guard_px: int) -> Papers:
-    named = tuple(MaskPolygon("m", tuple((float(x), float(y)) for x, y in polygon)) for polygon in polygons)
-    assert papers.masks is not None
-    masks = altered(papers.masks, geometry=geometry, polygons=named, guard_band_px=guard_px)
-    return Papers(papers.mandate, masks)
-
-
-def _raster(papers: Papers) -> MaskRaster:
-    assert papers.masks is not None
-    masks = papers.masks.document
-    return rasterise(masks.outlines, masks.geometry, guard_px=masks.guard_band_px)
-
-
-def _scene(raster: MaskRaster, *, before: int, behind: int) -> Callable[[int], Pictures]:
-    """Noise before the masks that `before` decides, and behind them noise that `behind` decides."""
-
-    def film(number: int) -> Pictures:
-        visible, hidden = (np.random.default_rng([seed, number]) for seed in (before, behind))
-        return filmed(
-            raster.geometry, lambda main: _draw(main.luma, main.chroma, raster.main, visible, hidden)
-        )
-
-    return film
-
-
-def _draw(
-    luma: Plane,
-    chroma: tuple[Plane, ...],
-    mask: StreamMask,
-    visible: np.random.Generator,
-    hidden: np.random.Generator,
-) -> None:
-    for plane, masked in ((luma, mask.luma), *((plane, mask.chroma) for plane in chroma)):
-        plane[:] = visible.integers(16, 236, plane.shape)
-        plane[masked] = hidden.integers(0, 256, int(masked.sum()))
-
-
-def _footage(office: Office, under: Papers, film: Callable[[int], Pictures]) -> Footage:
-    assert under.masks is not None
-    geometry = under.masks.document.geometry
-    rig = Rig(under, geometry=geometry, times_ns=[n * NS // 2 for n in range(FRAMES)], film=film)
-    rig.run()
-    opened = rig.messages.opened(office.keys)
-    return Footage(opened, rig.messages.shape, rig.watcher.seen, rig.watcher.times_ns)
+def assert_same(first: Overheard, second: Overheard) -> None:
+    """Before sealing byte for byte; after it in length, number and topic."""
+    assert first.records == second.records, "footage differs before sealing"
+    for one, other in zip(first.said, second.said, strict=True):
+        assert one == other, "something that is said differs"

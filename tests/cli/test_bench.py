@@ -30,8 +30,8 @@ FIELDS = ["name", "value", "unit", "against", "ratio", "goal", "met", "reference
 
 def test_the_measures_have_the_names_that_others_ask_for() -> None:
     assert set(MEASURES) == {
-        "mask_0", "mask_10", "mask_30", "mask_60", "raster", "seal_write", "ring_amplification", "ring_recovery",
-        "analysis", "pipeline",
+        "mask_0", "mask_10", "mask_30", "mask_60", "raster", "pose_check", "seal_write",
+        "ring_amplification", "ring_recovery", "analysis", "pipeline",
     }  # fmt: skip
     assert {point.name for point in entry_points(group=ENTRY_POINTS)} == LIVE
 
@@ -43,9 +43,9 @@ def test_a_whole_nodes_measure_can_be_loaded(name: str) -> None:
 
 
 def test_a_name_that_is_none_is_refused_and_the_others_are_named() -> None:
-    done = stolpe("bench", "--only", "pose_check")
+    done = stolpe("bench", "--only", "pose_chess")
     assert (done.code, done.out) == (1, "")
-    assert "no measure is called pose_check" in done.err
+    assert "no measure is called pose_chess" in done.err
     assert "event_latency_p99" in done.err
 
 

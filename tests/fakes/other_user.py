@@ -18,7 +18,7 @@ def push(inboxes: list[str]) -> None:
     with zmq.Context() as context:
         for inbox in inboxes:
             with context.socket(zmq.PUSH) as out:
-                out.setsockopt(zmq.LINGER, 5000)
+                out.setsockopt(zmq.LINGER, 1000)
                 out.connect(f"ipc://{inbox}")
                 for message in messages:
                     out.send(message)

@@ -60,6 +60,7 @@ class SiteBroker:
         """A client's certificate and key in one file."""
         path = self.folder / f"{name}.both.pem"
         made_ns = self.now_ns - age_days * 86_400 * 10**9
+        path.touch(mode=0o600)
         path.write_bytes(self.authority.node(name, now_ns=made_ns, days=days).both)
         return path
 

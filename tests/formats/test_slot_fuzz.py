@@ -15,7 +15,7 @@ FUZZ = settings(derandomize=True, deadline=None, max_examples=100)
 
 U32 = st.integers(0, (1 << 32) - 1)
 U64 = st.integers(0, (1 << 64) - 1)
-HEADERS = st.builds(SlotHeader, U64, U64, U64, st.builds(Floors, U32, U32, U32, U32))
+HEADERS = st.builds(SlotHeader, U64, U64, U64, st.builds(Floors, U32, U32, U32, U32, U32))
 ENTRIES = st.builds(
     EpochSlot, U32, U64, st.binary(min_size=16, max_size=16), st.binary(min_size=32, max_size=32)
 )

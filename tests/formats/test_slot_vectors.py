@@ -26,7 +26,7 @@ def test_the_newer_whole_header_counts(path: Path) -> None:
         with pytest.raises(Damaged):
             slot.read_header(image)
         return
-    floors = Floors(expected.root, expected.mandate, expected.masks, expected.epoch)
+    floors = Floors(expected.root, expected.mandate, expected.masks, expected.epoch, expected.approved)
     header = SlotHeader(expected.generation, expected.time_floor_ns, expected.uptime_ns, floors)
     assert slot.read_header(image) == header
 

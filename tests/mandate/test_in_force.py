@@ -122,6 +122,27 @@ def test_nothing_older_than_what_was_in_force_counts(
     assert masks in found.masks_refused
 
 
+def test_an_older_approved_set_is_nothing_to_widen_from(disk: Disk) -> None:
+    disk.store.commit("masks", disk.signed(disk.mask_set(WIDER, 3), "technician-1"))
+    assert disk.read(floors=VersionFloors(masks=3, approved=1)).masks is not None
+    found = disk.read(floors=VersionFloors(masks=3, approved=2))
+    assert found.masks is None
+    assert "of the approved set: masks: version 1 is older than version 2" in found.masks_refused
+
+
+def test_what_two_persons_signed_needs_no_approved_set_beside_it(disk: Disk) -> None:
+    disk.store.commit("masks", disk.signed(disk.mask_set(SMALLER, 3), "technician-1", "approver-1"))
+    assert (
+        disk.read(floors=VersionFloors(masks=3, approved=3)).masks is not None
+    )  # power went before the second file
+
+
+def test_a_file_that_is_gone_is_told_where_there_was_a_set(disk: Disk) -> None:
+    disk.store.path("masks").unlink()
+    assert disk.read().masks_refused == ""
+    assert "version 4 was in force" in disk.read(floors=VersionFloors(masks=4)).masks_refused
+
+
 def test_before_the_camera_has_said_how_it_looks_no_masks_count(disk: Disk) -> None:
     found = disk.read(geometry=None)
     assert found.mandate is not None

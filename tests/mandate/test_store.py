@@ -11,7 +11,7 @@ from fakes.faults import fails_at
 from node.errors import Refused
 from node.files import sync_directory
 from node.mandate.signatures import MAX_DOCUMENT_BYTES
-from node.mandate.store import DocumentStore, Kind, read_document
+from node.mandate.store import DocumentStore, Kind, Unreadable, read_document
 
 OLD, NEW = b"the old document\n" * 3_000, b"the new one\n" * 5_000
 
@@ -142,7 +142,7 @@ def test_a_document_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path, n
 def test_a_place_that_is_there_but_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
     store = DocumentStore(tmp_path)
     store.path("mandate").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(Unreadable, match=r"mandate\.jws\.json cannot be read: Is a directory"):
         store.read("mandate")
 
 

@@ -20,7 +20,7 @@ MISSES = st.sampled_from([0.0, 0.0, 1e-4, -1e-4, 1e-7, -1e-7])
 
 def outlines(size: Size) -> st.SearchStrategy[Points]:
     """Outlines in pixels of a picture of `size`: round, star-shaped, concave, thin; inside, across and outside."""
-    placed = st.one_of(stars(), _combs(), _slivers()).map(lambda points: points * size)
+    placed = st.one_of(stars(), combs(), _slivers()).map(lambda points: points * size)
     return st.builds(_rounded, placed, GRIDS, MISSES)
 
 
@@ -42,7 +42,7 @@ def stars(draw: st.DrawFn, *, nearest: float = -1.0, farthest: float = 2.0) -> P
 
 
 @st.composite
-def _combs(draw: st.DrawFn) -> Points:
+def combs(draw: st.DrawFn) -> Points:
     """Concave: a back with teeth of any depth, the gaps between them thinner than a pixel or wider."""
     x, y = draw(st.floats(-0.5, 1)), draw(st.floats(-0.5, 1))
     steps = draw(st.lists(st.floats(0.01, 0.3), min_size=4, max_size=8))

@@ -14,6 +14,7 @@ from node.masks.geometry import (
     Points,
     Size,
     Transform,
+    libcamera_transform,
     sensor_to_stream,
     stream_to_sensor,
 )
@@ -119,6 +120,40 @@ def test_a_letter_on_the_sensor_lands_where_the_table_shows_it(
 ) -> None:
     geometry = seen_through(crop, transform, (len(picture[0]), len(picture)))
     assert drawn(rasterise([LETTER / ARRAY], geometry, guard_px=0).main.luma) == picture
+
+
+# What libcamera's documentation of `Transform` draws: where the corners A B / C D come to lie, and each value's bits.
+LIBCAMERA = """
+bits  name                picture
+0     identity            AB/CD
+1     hflip               BA/DC
+2     vflip               CD/AB
+3     rotate180           DC/BA
+4     transpose           AC/BD
+5     rotate270           BD/AC
+6     rotate90            CA/DB
+7     rotate180transpose  DB/CA
+"""
+CORNERS = {"A": (0.25, 0.25), "B": (0.75, 0.25), "C": (0.25, 0.75), "D": (0.75, 0.75)}
+
+
+@pytest.mark.parametrize("line", LIBCAMERA.strip().splitlines()[1:])
+def test_transforms_are_what_libcamera_draws_and_its_bits_mean(line: str) -> None:
+    bits, name, picture = line.split()
+    transform = libcamera_transform(
+        hflip=bool(int(bits) & 1), vflip=bool(int(bits) & 2), transpose=bool(int(bits) & 4)
+    )
+    assert transform == name
+    geometry = seen_through(WHOLE, transform, (2, 2))
+    seen = {
+        letter: sensor_to_stream(np.array([at]), geometry, (2, 2))[0].astype(int).tolist()
+        for letter, at in CORNERS.items()
+    }
+    assert seen == {
+        letter: [column, row]
+        for row, letters in enumerate(picture.split("/"))
+        for column, letter in enumerate(letters)
+    }
 
 
 def test_every_transform_stands_in_the_tables() -> None:

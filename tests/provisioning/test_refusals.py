@@ -168,7 +168,9 @@ def test_without_a_recovery_recipient_another_releaser_is_needed(
 
 
 STRANGE = [
-    pytest.param(["masks", "compare", "vast.json", "vast.json"], id="a crop of one pixel, enlarged"),
+    pytest.param(
+        ["masks", "compare", "vast.json", "vast.json"], id="a picture of more pixels than fit into memory"
+    ),
     pytest.param(
         ["mandate", "show", "late.json"],
         id="a mandate that begins in the year 10000",
@@ -195,7 +197,7 @@ def test_nothing_ends_in_a_traceback(
     late.update(valid_from="9999-12-31T22:00:00-12:00", valid_until="9999-12-31T23:00:00-12:00")
     (spoiled / "late.json").write_text(json.dumps(late))
     vast = json.loads((spoiled / "masks.json").read_text())
-    vast["geometry"].update(pixel_array=[16_384, 16_384], crop=[0, 0, 1, 1], main=[16_384, 1])
+    vast["geometry"].update(pixel_array=[16_384, 16_384], crop=[0, 0, 1, 1], main=[16_384, 16_384])
     (spoiled / "vast.json").write_text(json.dumps(vast))
     done = stolpe(*arguments)
     assert (done.code, len(done.lines)) == (1, 1), done

@@ -26,11 +26,14 @@ from node.mandate.in_force import InForce
 from node.mandate.signatures import add_signature, parse, sign
 from node.mandate.store import DocumentStore
 from node.masks.geometry import Geometry, full_view
-from node.recorder.audit_log import AuditLog, lines
+from node.recorder.audit_desk import AuditDesk
+from node.recorder.audit_log import MAX_LOG_BYTES, AuditLog, lines
 from node.recorder.epochs import EpochKeys
 from node.recorder.keeper import Keeper, Verdict
+from node.recorder.storage import Storage
 from node.sealing.keys import PrivateKeys, public_halves
 from node.sealing.post import seal_to_node
+from node.unanswered import Unanswered
 
 GEOMETRY = full_view(sensor="test", main=(160, 90), lores=(80, 45))
 SQUARE = ((0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6))
@@ -64,11 +67,15 @@ class Desk:
         EpochKeys.create(self.folder / "epochs.slot", size=4096).close()
         self.start()
 
-    def start(self, *, geometry: Geometry | None = GEOMETRY) -> None:
+    def start(self, *, geometry: Geometry | None = GEOMETRY, log_bytes: int = MAX_LOG_BYTES) -> None:
         """A start of the recorder, as far as the keeper is concerned."""
         self.slot = EpochKeys(self.folder / "epochs.slot")
-        self.log = AuditLog(self.folder, clock=self.clock, signing=self.keys["node"].signing)
+        self.log = AuditLog(
+            self.folder, clock=self.clock, signing=self.keys["node"].signing, most_bytes=log_bytes
+        )
         self.opened += [self.slot.close, self.log.close]
+        storage = Storage(clock=self.clock, events=Unanswered(clock=self.clock, most=10))
+        self.desk = AuditDesk(log=self.log, storage=storage, clock=self.clock)
         self.store = DocumentStore(self.folder / "documents")
         self.keeper = Keeper(
             node=NODE,
@@ -79,6 +86,7 @@ class Desk:
             first_root=self.first_root,
             allow_demo_root=self.demo,
             clock=self.clock,
+            note=self.desk.note,
         )
         if geometry is not None:
             self.keeper.camera_looks(geometry)

@@ -191,8 +191,8 @@ def test_a_log_that_was_altered_is_set_aside_whole_and_a_new_one_begins(
     (repair,) = again.repairs
     assert repair.action == "log_altered"
     assert repair.reason.startswith("entry 1: ")
-    assert (tmp_path / repair.subject).read_bytes() == data
     commit(again, "after")
+    assert (tmp_path / repair.subject).read_bytes() == data
     assert [entry.subject for entry in entries(tmp_path)] == ["after"]
 
 
@@ -226,8 +226,8 @@ def test_a_checkpoint_that_cannot_be_read_is_told_of_and_hinders_nobody(
 def test_a_checkpoint_is_of_the_log_as_it_is(tmp_path: Path, opened: Opener) -> None:
     log = opened()
     log.keep(log.checkpoint())
-    assert violations(tmp_path) == []
     commit(log)
+    assert violations(tmp_path) == []
     log.keep(said := log.checkpoint())
     assert said == read_checkpoint(tmp_path / "checkpoint.json")
     assert said.size == 1

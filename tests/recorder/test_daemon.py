@@ -344,3 +344,13 @@ def test_a_large_record_goes_through(station: Station) -> None:
     one = footage(payloads=[bytes(5 << 20)])
     assert station.ask(*one.messages)[-1] == RecordsStored(one.header.segment, 3)
     assert isinstance(one.sealed[1], SealedRecord)
+
+
+def test_a_segment_is_not_kept_open_for_ever_whatever_its_camera_thinks(station: Station) -> None:
+    long = footage(payloads=[b"x"] * 30)
+    station.ask(long.opening)
+    for record in long.sealed[:18]:
+        assert isinstance(station.ask(record)[0], RecordsStored)
+        station.after(10)
+    assert isinstance(station.ask(long.sealed[18])[0], SegmentRefused)
+    assert station.violations == []

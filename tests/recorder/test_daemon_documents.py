@@ -7,10 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from fakes.faults import fails_at
+from recorder.footage import START_NS, footage
 from recorder.registry import GEOMETRY, Desk
 from recorder.station import CAMERA, ULID, Station, config_in
 
+from node.clock import NS
 from node.formats import audit
+from node.formats.slot import read_slots
 from node.messages import (
     AuditCommitted,
     AuditRequest,
@@ -27,7 +30,7 @@ def report(geometry: bytes) -> CameraReport:
     return CameraReport(
         instance=CAMERA, dark="no_mandate", detail="", mandate=None, mandate_version=None, masks=None,
         masks_version=None, time_trust="demo", geometry=geometry, sensor_opened=0, frames=0, black_frames=0,
-        fragments=0, frame_age_ms=None, unacknowledged=0, dropped_fragments=0, events_waiting=0, events_dropped=0,
+        fragments=0, frame_age_s=None, unacknowledged=0, dropped_fragments=0, events_waiting=0, events_dropped=0,
         messages_refused=0,
     )  # fmt: skip
 
@@ -108,3 +111,13 @@ def test_the_log_names_the_daemon_that_asked(office: tuple[Station, Desk]) -> No
     index = station.answer(AuditCommitted).index
     lines = (Path(station.config.paths.audit) / "audit.jsonl").read_bytes().splitlines(keepends=True)
     assert [entry.by for entry, _ in audit.read(lines)][index] == "camera"
+
+
+def test_a_camera_cannot_have_footage_kept_for_longer_than_the_mandate_allows(
+    office: tuple[Station, Desk],
+) -> None:
+    station, desk = office
+    sent(station, desk, desk.mandate)
+    station.ask(footage(retention_hours=24 * 366).opening)
+    (slot,) = read_slots(Path(station.config.paths.epoch_slot).read_bytes()).values()
+    assert slot.destroy_at_ns - START_NS == 72 * 3600 * NS

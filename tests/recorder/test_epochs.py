@@ -1,5 +1,6 @@
 """Epoch keys: made before use, one for each mandate and time, destroyed on time, never numbered twice."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -138,14 +139,14 @@ def test_another_mandate_has_its_own_epoch(keys: EpochKeys) -> None:
 
 def test_a_key_is_kept_until_its_time_has_come(path: Path, keys: EpochKeys) -> None:
     number, key = capture(keys)
-    assert keys.destroy_due(START_NS + RETENTION_NS - 1) == ()
+    assert keys.destroy_due(START_NS + RETENTION_NS - 1).epochs == ()
     assert keys.key(number) == key
     assert key in path.read_bytes()
 
 
 def test_a_key_whose_time_has_come_is_zeros_in_the_file_and_forgotten(path: Path, keys: EpochKeys) -> None:
     number, key = capture(keys)
-    assert keys.destroy_due(START_NS + RETENTION_NS) == (number,)
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (number,)
     assert (keys.key(number), keys.live) == (None, frozenset())
     assert path.read_bytes()[128:] == bytes(4096 - 128)
     assert key not in path.read_bytes()
@@ -154,15 +155,15 @@ def test_a_key_whose_time_has_come_is_zeros_in_the_file_and_forgotten(path: Path
 def test_destroying_a_key_leaves_the_others_as_they_are(path: Path, keys: EpochKeys) -> None:
     made = [capture(keys, START_NS + n * LENGTH_NS) for n in range(3)]
     before = path.read_bytes()
-    assert keys.destroy_due(START_NS + RETENTION_NS + LENGTH_NS) == (1, 2)
+    assert keys.destroy_due(START_NS + RETENTION_NS + LENGTH_NS).epochs == (1, 2)
     assert path.read_bytes() == before[:128] + bytes(128) + before[256:]
     assert keys.key(3) == made[2][1]
 
 
 def test_a_key_is_destroyed_once(keys: EpochKeys) -> None:
     capture(keys)
-    assert keys.destroy_due(START_NS + RETENTION_NS) == (1,)
-    assert keys.destroy_due(START_NS + RETENTION_NS) == ()
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (1,)
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == ()
 
 
 def test_a_destroyed_slot_is_used_again_and_its_number_is_not(path: Path, keys: EpochKeys) -> None:
@@ -190,7 +191,7 @@ def test_a_full_key_slot_serves_the_epochs_that_it_has(keys: EpochKeys) -> None:
 def test_a_full_key_slot_has_room_after_one_key_was_destroyed(keys: EpochKeys) -> None:
     for n in range(62):
         capture(keys, START_NS + n, mandate=bytes([n]) * 32)
-    assert keys.destroy_due(START_NS + RETENTION_NS) == (1,)
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (1,)
     assert capture(keys, START_NS + RETENTION_NS)[0] == 63
 
 
@@ -323,3 +324,22 @@ def test_no_recording_is_readable_too_long_nor_an_epoch_too_short(
         assert list(check_slot(path.read_bytes(), now_ns=now)) == []
     keys.close()
     assert len({number for number, _ in numbers}) == len(numbers)
+
+
+def test_a_worn_cell_does_not_keep_the_keys_of_the_others(
+    path: Path, keys: EpochKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        capture(keys, mandate=bytes([n]) * 32)
+    worn = slot.slot_offset(1)
+    pwrite = os.pwrite
+
+    def write(file: int, data: bytes, offset: int) -> int:
+        return len(data) if offset == worn else pwrite(file, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", write)
+    destruction = keys.destroy_due(START_NS + RETENTION_NS)
+    assert (destruction.epochs, keys.live) == ((1, 3), {2})
+    assert "not what is read back" in str(destruction.trouble)
+    monkeypatch.undo()
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (2,)

@@ -84,7 +84,7 @@ def test_a_key_is_made_and_destroyed_in_a_part_that_cannot_be_synced(path: Path)
     keys = opened(path)
     number, key = capture(keys)
     assert key in path.read_bytes()
-    assert keys.destroy_due(START_NS + RETENTION_NS) == (number,)
+    assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (number,)
     assert key not in path.read_bytes()
     keys.close()
 
@@ -152,7 +152,7 @@ def test_wear_is_what_was_computed(path: Path) -> None:
     part.writes.clear()
     for step in range(4 * RETENTION_NS // (PERSIST_S * NS)):
         now_ns = START_NS + step * PERSIST_S * NS
-        if keys.destroy_due(now_ns):
+        if keys.destroy_due(now_ns).epochs:
             keys.commit_header(keys.header.next(time_floor_ns=now_ns))
         capture(keys, now_ns)
         keys.commit_header(keys.header.next(time_floor_ns=now_ns))

@@ -4,10 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fakes.faults import fails_at
 from recorder.footage import START_NS
 from recorder.registry import ELSEWHERE, GEOMETRY, SQUARE, START, TWO, WIDER, Desk
 
-from node.clock import NS
 from node.mandate.documents import Grant, GrantReason, Mandate, ReleaseOrder, decode
 from node.mandate.example import NODE
 from node.mandate.ids import new_ulid
@@ -28,7 +28,7 @@ def test_the_first_documents_are_put_in_force_one_by_one(desk: Desk) -> None:
     assert desk.versions == (1, 1, None)
     assert desk.take(desk.masks) == Verdict(True, "masks", "in force")
     assert desk.versions == (1, 1, 1)
-    assert desk.keeper.floors == VersionFloors(1, 1, 1)
+    assert desk.keeper.floors == VersionFloors(1, 1, 1, 1)
     assert desk.actions == ["mandate_accepted", "masks_accepted"]
     assert desk.store.read("approved_masks") == desk.masks
 
@@ -194,16 +194,31 @@ def test_what_is_no_document_is_refused(desk: Desk) -> None:
 def test_a_flood_of_bad_documents_neither_fills_the_log_nor_goes_unlogged(desk: Desk) -> None:
     for _ in range(REFUSALS_AN_HOUR + 10):
         desk.keeper.take(b"junk")
-    assert desk.actions == ["document_refused"] * REFUSALS_AN_HOUR + ["documents_not_opened"]
-    assert refused(desk.take(desk.mandate), "try again")
-    desk.clock.wait_until(120 * NS)
+    assert desk.actions == ["document_refused"] * REFUSALS_AN_HOUR + ["refusals_not_written"]
     assert desk.take(desk.mandate).accepted
+
+
+def test_widening_a_mask_waits_neither_for_a_full_log_nor_for_one_that_fails(ready: Desk) -> None:
+    ready.start(log_bytes=(ready.folder / "audit.jsonl").stat().st_size)  # it is full
+    assert not ready.take(ready.next_masks(2, ELSEWHERE, *TWO)).accepted
+    assert ready.take(ready.next_masks(2, WIDER, "technician-1")).accepted
+    assert ready.versions[2] == 2
+    assert ready.actions[-1] == "masks_accepted"
+
+
+def test_widening_a_mask_is_written_down_when_the_log_works_again(ready: Desk) -> None:
+    sealed = ready.sealed(ready.next_masks(2, WIDER, "technician-1"))
+    with fails_at("fdatasync", 1, []):
+        assert ready.keeper.take(sealed).accepted
+    ready.desk.flush()
+    assert ready.versions[2] == 2
+    assert ready.actions[-1] == "masks_accepted"
 
 
 def test_floors_survive_a_start(ready: Desk) -> None:
     ready.take(ready.next_mandate(7))
     ready.start()
-    assert ready.keeper.floors == VersionFloors(1, 7, 1)
+    assert ready.keeper.floors == VersionFloors(1, 7, 1, 1)
     assert ready.slot.header.floors.mandate == 7
 
 

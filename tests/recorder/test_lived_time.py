@@ -96,3 +96,19 @@ def test_when_a_clock_is_trusted_at_last_it_counts() -> None:
     after(clock, 1)
     clock.trust = "synchronised"
     assert time.now().utc_ns == START_NS + HOUR_NS
+
+
+def test_a_clock_that_was_set_back_is_doubted_once_and_not_again_and_again() -> None:
+    clock = SetClock(utc_ns=START_NS + 40 * NS, trust="battery")
+    time = LivedTime(clock, floor_ns=0)
+    clock.raise_floor(time.floor_ns)
+    clock.utc_ns -= 40 * NS
+    clock.trust = "synchronised"
+    doubted_s = 0
+    for second in range(3600):
+        after(clock, 1 / 3600)
+        doubted_s += time.now().trust == "untrusted"
+        if second % 600 == 0:
+            clock.raise_floor(time.floor_ns)
+    assert doubted_s <= 41
+    assert time.now().utc_ns > clock.utc_ns  # what is kept is kept no longer for it

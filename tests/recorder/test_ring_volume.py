@@ -44,7 +44,7 @@ def test_a_new_node_marks_its_ring_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("there", "about"), [(None, "missing"), (b"0" * 32, "another volume")])
 def test_a_ring_that_was_marked_is_known_again(there: bytes | None, about: str, tmp_path: Path) -> None:
     (tmp_path / "ring").mkdir()
-    RingMarker(tmp_path / "ring", tmp_path)
+    RingMarker(tmp_path / "ring", tmp_path).check()
     (tmp_path / "ring" / MARKER_NAME).unlink()
     if there is not None:
         (tmp_path / "ring" / MARKER_NAME).write_bytes(there)

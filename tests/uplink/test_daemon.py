@@ -32,6 +32,8 @@ from node.uplink.daemon import build
 class OneProcess:
     def daemons(self, peer):
         return frozenset({"camera", "recorder"})
+    def users(self, daemons):
+        return None
 
 config = msgspec.json.decode(sys.stdin.read(), type=NodeConfig)
 clock = SystemClock(trust="demo")
@@ -76,6 +78,7 @@ def test_nothing_that_leaves_tells_what_the_camera_says_in_words(pole: Pole, off
         ("no_mandate", "dark"),
         ("ended", "ended"),
         ("mask_fault", "dark"),
+        ("pose_lost", "dark"),
     ],
 )
 def test_the_status_says_whether_the_camera_films_and_why_not(
@@ -262,3 +265,16 @@ def test_events_of_a_time_without_a_broker_arrive_when_there_is_one_also_over_a_
         if len(events_of(got)) >= 50:
             break
     assert [e.id for e in events_of(got)] == [event(n).id for n in range(50)]
+
+
+def test_an_uplink_that_is_started_anew_says_nothing_false_of_a_camera_that_films(
+    pole: Pole, office: Office, erect: Callable[[NodeConfig], Pole], config: NodeConfig
+) -> None:
+    next_payload(office, pole, p.Status, where=lambda status: status.state == "online")
+    instance = pole.camera_instance
+    pole.close(kill=True)
+    everything(office)
+    pole = erect(config)
+    pole.camera_instance = instance
+    status = next_payload(office, pole, p.Status, where=lambda status: status.state != "offline")
+    assert (status.state, status.session) == ("online", 2)

@@ -153,6 +153,7 @@ def test_without_certificates_it_starts_takes_events_and_connects_once_they_are_
     said = [record.getMessage() for record in caplog.records if "no session" in record.getMessage()]
     assert len(said) == 1
     assert str(certificate) in said[0]
+    certificate.touch(mode=0o600)
     certificate.write_bytes(kept)
     assert next_payload(office, pole, p.Event, topic="motion").id == event(1).id
 

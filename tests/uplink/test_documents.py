@@ -128,6 +128,13 @@ def test_the_same_message_again_gets_the_same_answer_without_the_recorder(
     assert len(joined.documents) == 1
 
 
+def test_what_was_refused_is_asked_again_for_it_may_be_good_by_now(joined: Pole, office: Office) -> None:
+    for _ in range(2):
+        office.send(DOCUMENT, b"bad mandate", response=REPLY, correlation=b"7")
+        assert not reply_to(office, joined)[1].accepted
+    assert len(joined.documents) == 2
+
+
 def test_a_document_that_the_recorder_has_not_answered_is_sent_to_it_again(
     joined: Pole, office: Office
 ) -> None:

@@ -50,8 +50,9 @@ def test_a_node_that_films_and_lacks_nothing_is_good() -> None:
         (Reading(machine=WELL, camera_silent=True), "bad", "camera_silent"),
         (Reading(machine=WELL, recorder_silent=True), "bad", "recorder_silent"),
         (camera(dark="mask_fault"), "bad", "mask_fault"),
+        (camera(dark="pose_lost"), "bad", "pose_lost"),
         (camera(dark="time_untrusted"), "bad", "time_untrusted"),
-        (camera(frame_age_ms=5_001), "bad", "frames_late"),
+        (camera(frame_age_s=5), "bad", "frames_late"),
         (Reading(machine=WELL, outbox_filled=0.81), "warning", "outbox_filling"),
         (Reading(machine=WELL, subscription_refused="Not authorized"), "warning", "subscription_refused"),
         (machine(temperature_c=80.0), "warning", "heat"),
@@ -68,11 +69,11 @@ def test_what_is_wrong_is_a_reason_at_once(reading: Reading, level: Level, name:
 
 @pytest.mark.parametrize("dark", ["no_mandate", "ended", "outside_hours", "no_masks"])
 def test_a_camera_that_is_rightly_dark_is_good(dark: str) -> None:
-    assert judged(camera(dark=dark, frame_age_ms=None)) == [("good", [])]
+    assert judged(camera(dark=dark, frame_age_s=None)) == [("good", [])]
 
 
 def test_a_dark_camera_has_no_late_pictures() -> None:
-    assert judged(camera(dark="outside_hours", frame_age_ms=60_000)) == [("good", [])]
+    assert judged(camera(dark="outside_hours", frame_age_s=60)) == [("good", [])]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_the_level_falls_only_when_it_was_better_for_ten_seconds() -> None:
             Reading(machine=WELL, outbox_filled=0.7),
             Reading(machine=WELL, outbox_filled=0.5),
         ),
-        (camera(frame_age_ms=5_001), camera(frame_age_ms=3_000), camera(frame_age_ms=100)),
+        (camera(frame_age_s=5), camera(frame_age_s=3), camera(frame_age_s=0)),
     ],
 )
 def test_between_two_thresholds_it_stays_as_it_was(on: Reading, between: Reading, off: Reading) -> None:

@@ -107,6 +107,7 @@ def test_a_certificate_of_another_authority_is_refused_and_that_is_the_reason(
     site: SiteBroker, tmp_path: Path
 ) -> None:
     other = CertificateAuthority.create("somebody else", now_ns=site.now_ns, days=30)
+    (tmp_path / "other.pem").touch(mode=0o600)
     (tmp_path / "other.pem").write_bytes(other.node(NODE, now_ns=site.now_ns, days=9).both)
     assert "the broker ends TLS: " in reason_of(section(site, certificate=tmp_path / "other.pem"))
 
@@ -119,6 +120,12 @@ def test_a_certificate_that_cannot_be_read_is_named(
     if content is not None:
         path.write_bytes(content)
     assert f"{path}: cannot be used for TLS" in reason_of(section(site, certificate=path))
+
+
+def test_a_private_key_that_others_can_read_is_not_used(site: SiteBroker) -> None:
+    certificate = site.certificate(NODE, days=9)
+    certificate.chmod(0o640)
+    assert "others can read the private key" in reason_of(section(site, certificate=certificate))
 
 
 def test_a_broker_that_is_not_there_is_said_in_one_line(site: SiteBroker) -> None:

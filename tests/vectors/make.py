@@ -14,13 +14,22 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
-from vectors import make_audit, make_broken_segments, make_documents, make_keys, make_segments, make_slots
+from vectors import (
+    make_audit,
+    make_broken_segments,
+    make_documents,
+    make_keys,
+    make_poses,
+    make_segments,
+    make_slots,
+)
 from vectors.shelf import (
     FOLDER,
     SUFFIXES,
     ExpectedAudit,
     ExpectedDocument,
     ExpectedKeyFile,
+    ExpectedPose,
     ExpectedSegment,
     ExpectedSlot,
 )
@@ -34,7 +43,9 @@ class Vector(NamedTuple):
     folder: str
     name: str
     data: bytes
-    expected: ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument | ExpectedAudit
+    expected: (
+        ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument | ExpectedAudit | ExpectedPose
+    )
 
 
 def everything() -> Iterator[Vector]:
@@ -46,6 +57,7 @@ def everything() -> Iterator[Vector]:
         ("segments", make_broken_segments.broken()),
         ("documents", make_documents.documents()),
         ("audit", make_audit.logs()),
+        ("poses", make_poses.poses()),
     ):
         for name, data, expected in made:
             yield Vector(folder, name, data, expected)

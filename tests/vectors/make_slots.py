@@ -21,10 +21,20 @@ def epoch_key(epoch: int) -> bytes:
     return seed("epoch", str(epoch))
 
 
-def header(generation: int, epoch: int, *, magic: bytes = b"STLPSLT1") -> bytes:
+def header(generation: int, epoch: int, *, magic: bytes = b"STLPSLT1", approved: int = 0) -> bytes:
     """A header copy; time floor and floors follow from the generation."""
     body = struct.pack(
-        ">8sQQQIIII12s", magic, generation, FLOOR_NS + generation, generation * 7, 1, 2, 3, epoch, b""
+        ">8sQQQIIIII8s",
+        magic,
+        generation,
+        FLOOR_NS + generation,
+        generation * 7,
+        1,
+        2,
+        3,
+        epoch,
+        approved,
+        b"",
     )
     return body + struct.pack(">I", crc32c(body))
 
@@ -66,6 +76,11 @@ def _good() -> Iterator[Made]:
     yield "full_4k", full, _expect("all 62 slots are taken", 62, 62, {n: n + 1 for n in range(62)})
     segment_epochs = image(header(4, 3), header(3, 3), entry(1), entry(2))
     yield "segment_epochs", segment_epochs, _expect("of the segment vectors", 4, 3, {0: 1, 1: 2})
+    approved = image(header(4, 1, approved=2), header(3, 1), entry(1))
+    told = _expect("two persons approved mask set 2, one has widened it since", 4, 1, {0: 1})
+    assert told.header is not None
+    header_told = msgspec.structs.replace(told.header, approved=2)
+    yield "approved_masks", approved, msgspec.structs.replace(told, header=header_told)
     # FORMAT.md: destroying writes zeros.
     destroyed = image(header(4, 3), header(3, 2), entry(1), NONE, entry(3))
     yield "destroyed", destroyed, _expect("the key of epoch 2 was destroyed", 4, 3, {0: 1, 2: 3})

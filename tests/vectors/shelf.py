@@ -20,6 +20,7 @@ SUFFIXES = {
     "keys": ".jwk",
     "documents": ".jws",
     "audit": ".jsonl",
+    "poses": ".pose",
 }
 
 Ending = Literal["closed", "recovered", "cut"]
@@ -61,6 +62,7 @@ class ExpectedHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mandate: int
     masks: int
     epoch: int
+    approved: int = 0
 
 
 class ExpectedEpoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -127,8 +129,22 @@ class ExpectedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     checkpoint_violation: str | None = None
 
 
+class ExpectedPose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A pose reference: its landmarks as [y, x, direction], or none where it must be refused."""
+
+    about: str
+    broken: bool
+    landmarks: tuple[tuple[int, int, int], ...] = ()
+
+
 Expected = TypeVar(
-    "Expected", ExpectedSegment, ExpectedSlot, ExpectedKeyFile, ExpectedDocument, ExpectedAudit
+    "Expected",
+    ExpectedSegment,
+    ExpectedSlot,
+    ExpectedKeyFile,
+    ExpectedDocument,
+    ExpectedAudit,
+    ExpectedPose,
 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from node.errors import Refused
-from provisioning.demo.folder import MARKER, NAMES, SUMMARY, demo_folder
+from provisioning.demo.folder import MARKER, NAMES, demo_folder
 
 
 def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_an_earlier_demo_stays_unless_it_may_be_overwritten(tmp_path: Path) -> N
         assert [path.name for path in tmp_path.iterdir()] == [MARKER]
 
 
-@pytest.mark.parametrize("name", [name for name in (*NAMES, "clip-2.mp4") if name != SUMMARY])
+@pytest.mark.parametrize("name", [*NAMES, "clip-2.mp4"])
 def test_what_no_demo_made_is_never_removed(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     for overwrite in (False, True):

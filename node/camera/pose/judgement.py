@@ -1,0 +1,154 @@
+"""From single looks to one answer over time: is the camera where its masks were drawn? Pure; knows no picture.
+
+A turn is told from a gust by time: looks that follow each other quickly must find the camera away on the same side. A
+picture that shows nothing recognisable (night, fog, a hand) decides nothing. It is lost until it was found in place
+several times.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from node.clock import NS
+
+Finding = Literal["in_place", "moved", "strange", "blind"]
+"""Landmarks where they belong; landmarks together elsewhere; clear edges, of which none is known; nothing to go by."""
+
+Moves = tuple[float, ...]
+"""How far the landmarks' four corners moved, in main pixels: x, y of each."""
+
+LOOK_SECONDS = 1.1
+"""A camera that is in place is looked at so often."""
+SOON_SECONDS = 0.3
+"""A camera that seems away is looked at again so soon, as long as looks are left (`MOST_LOOKS`)."""
+MOST_LOOKS = 3.0
+"""One look a second is earned, and so many can be saved for a moment of doubt."""
+AWAY_LOOKS, AWAY_SECONDS = 2, 0.5
+GUST_AWAY_LOOKS, GUST_AWAY_SECONDS = 4, 2.5
+"""What it takes instead when the camera was seen to swing, up to `GUST_SECONDS` ago."""
+GUST_SECONDS = 6.0
+RETURN_LOOKS, RETURN_SECONDS = 3, 1.5
+RETURN_SHARE = 0.85
+"""Of the band: who comes back must come back a little further than where it was lost."""
+GUST_LOOKS = 9
+FORGET_SECONDS = 5.0
+"""So long after the last look at it a doubt counts no more."""
+_SAME_SIDE = 0.5
+_OUTLIER_BANDS = 3.0
+_UNEVEN_SECONDS = 0.3
+_GOLDEN = 0.618034
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found. `moves` is empty where nothing was recognised."""
+
+    finding: Finding
+    moves: Moves = ()
+
+
+class Judgement:
+    """All looks of one camera. `band_px`: how far the landmarks may move, in main pixels."""
+
+    def __init__(self, *, band_px: float, confirmed: bool) -> None:
+        self.band_px = band_px
+        self._confirmed = confirmed
+        self._looks_left = MOST_LOOKS
+        self._last_ns: int | None = None
+        self._count = 0
+        self._swung_ns: int | None = None
+        self._away: list[tuple[int, Look]] = []
+        self._back: list[int] = []
+        self._lately: deque[Moves] = deque(maxlen=GUST_LOOKS)
+        self.lost = False
+        """Whether nothing may be shown."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Not found in place even once since the start, and not there now: nothing may be shown meanwhile."""
+        return not self._confirmed and bool(self._away)
+
+    def due(self, now_ns: int) -> bool:
+        """Whether it is time to look: at most once a second over any longer time."""
+        if self._last_ns is None:
+            return True
+        since_s = (now_ns - self._last_ns) / NS
+        wanted_s = SOON_SECONDS if self._away and not self.lost else LOOK_SECONDS
+        # Never in step with a swinging pole: looks that must wait are unevenly apart.
+        uneven_s = _UNEVEN_SECONDS * (self._count * _GOLDEN % 1.0)
+        return since_s >= wanted_s and self._looks_left + max(0.0, since_s - uneven_s) >= 1.0
+
+    def take(self, look: Look, now_ns: int) -> None:
+        """What the look of this moment found."""
+        if self._last_ns is not None:
+            self._looks_left = min(MOST_LOOKS, self._looks_left + (now_ns - self._last_ns) / NS)
+        self._looks_left -= 1.0
+        self._count += 1
+        self._last_ns = now_ns
+        if look.moves:
+            self._lately.append(look.moves)
+        if self.lost:
+            self._seek(look, now_ns)
+        else:
+            self._keep_watch(look, now_ns)
+
+    def _keep_watch(self, look: Look, now_ns: int) -> None:
+        self._away = [(ns, past) for ns, past in self._away if now_ns - ns < FORGET_SECONDS * NS]
+        if look.finding == "in_place":
+            if any(past.moves for _, past in self._away):
+                self._swung_ns = now_ns
+            self._away.clear()
+            self._confirmed = True
+        elif look.finding != "blind":
+            if look.moves and any(
+                past.moves and not _same_side(past.moves, look.moves) for _, past in self._away
+            ):
+                self._swung_ns = now_ns
+                self._away.clear()
+            self._away.append((now_ns, look))
+        if self._is_away(now_ns) or self._is_leaning():
+            self.lost = True
+            self._away.clear()
+            self._back.clear()
+
+    def _is_away(self, now_ns: int) -> bool:
+        """Away for a while, all of it on one side."""
+        if not self._away:
+            return False
+        swings = self._swung_ns is not None and now_ns - self._swung_ns < GUST_SECONDS * NS
+        looks, seconds = (GUST_AWAY_LOOKS, GUST_AWAY_SECONDS) if swings else (AWAY_LOOKS, AWAY_SECONDS)
+        return len(self._away) >= looks and now_ns - self._away[0][0] >= seconds * NS
+
+    def _is_leaning(self) -> bool:
+        """In gusts no two looks agree; their middle tells whether the camera still hangs where it did."""
+        return len(self._lately) == GUST_LOOKS and furthest(self._middle()) > self.band_px
+
+    def _middle(self) -> Moves:
+        """The mean of the last looks; one that is far off weighs no more than three bands."""
+        most = _OUTLIER_BANDS * self.band_px
+        return tuple(float(part) for part in np.clip(np.array(self._lately), -most, most).mean(axis=0))
+
+    def _seek(self, look: Look, now_ns: int) -> None:
+        """Found again when it was well in place several times in a row."""
+        if look.finding == "in_place" and furthest(look.moves) <= RETURN_SHARE * self.band_px:
+            self._back.append(now_ns)
+        elif look.finding != "blind":
+            self._back.clear()
+        if len(self._back) >= RETURN_LOOKS and now_ns - self._back[0] >= RETURN_SECONDS * NS:
+            self.lost, self._confirmed = False, True
+            self._back.clear()
+            self._lately.clear()
+
+
+def furthest(moves: Moves) -> float:
+    """How far the corner that moved furthest has moved."""
+    return float(np.hypot(moves[0::2], moves[1::2]).max()) if moves else 0.0
+
+
+def _same_side(before: Moves, now: Moves) -> bool:
+    """Whether a camera may have stayed there, or gone on, meanwhile: not swung."""
+    one, two = np.array(before), np.array(now)
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(two))
+    return float(one @ two) > _SAME_SIDE * lengths

@@ -1,0 +1,180 @@
+"""Finds landmarks again in a picture: where they have gone together, and how surely.
+
+A shift is found by correlating landmarks and edges over the whole picture; turn and size by fitting what each
+landmark sees across its own edge. How surely is measured against the same landmarks at places where they are not.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from node.camera.pose.landmarks import Landmarks, Vectors
+from node.camera.pose.structure import Field, Sight, Structure
+from node.masks.geometry import Size
+
+Shift = tuple[float, float]
+"""x, y in working pixels."""
+Pose = NDArray[np.float64]
+"""Shift in x and y, roll, growth."""
+
+POOL = 4
+"""Working pixels a cell of the correlation."""
+DECOYS = 24
+_REACHES_PX = (6, 4, 2)
+_NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
+_CLEAR, _LEAST_CLEAR = 0.4, 8
+_LEAST_SPREAD = 0.01
+_PRIOR = np.diag((1e-6, 1e-6, 2500.0, 2500.0))
+"""Roll and growth are 0, give or take a fiftieth, to who knows the place of one landmark to one pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where landmarks are: moved by (x, y), turned and grown about the picture's middle; working pixels, radians.
+
+    `surety`: how many standard deviations the agreement lies above that at decoys. `agreement`: the mean of all
+    landmarks' agreement, 1 at most. `moves`: x, y by which each corner of their bounding box moved.
+    """
+
+    shift: tuple[float, float]
+    roll: float
+    growth: float
+    surety: float
+    agreement: float
+    moves: tuple[float, ...]
+
+
+class Matcher:
+    """One set of landmarks in one sight."""
+
+    def __init__(self, landmarks: Landmarks, sight: Sight) -> None:
+        self._places = landmarks.places
+        self._across = np.ascontiguousarray(landmarks.normals)
+        # Conjugates: a product's real part is the cosine of the (double) angle between landmark and edge.
+        self._directions = (landmarks.directions[:, 0] - 1j * landmarks.directions[:, 1]).astype(np.complex64)
+        width, height = self._size = sight.size
+        self._arms = self._places - np.array((width / 2, height / 2), np.float32)
+        low, high = self._arms.min(axis=0), self._arms.max(axis=0)
+        self._corners = np.array(((low[0], low[1]), (low[0], high[1]), (high[0], low[1]), (high[0], high[1])))
+        self._design = _design(self._across, self._arms)
+        self._coarse = (width // POOL, height // POOL)
+        self._frame = tuple(cv2.getOptimalDFTSize(side * 3 // 2) for side in self._coarse)
+        self._spectrum = self._template()
+        self._decoys = _ring(min(width, height) * 0.08, min(width, height) * 0.2, DECOYS)
+
+    def near(self, structure: Structure, start: Shift) -> Match:
+        """The best place within a few working pixels of a shift."""
+        edges = _Edges(structure, self._size)
+        pose = np.array((*start, 0.0, 0.0))
+        for reach in _REACHES_PX:
+            pose = self._closer(edges, pose, reach)
+        agreement = float(edges.alike(self._moved(pose), self._directions).mean())
+        at = self._moved(pose) + self._decoys[:, None, :]
+        elsewhere = edges.alike(at, self._directions).mean(axis=1)
+        x, y, roll, growth = (float(part) for part in pose)
+        return Match(
+            shift=(x, y),
+            roll=roll,
+            growth=growth,
+            surety=float((agreement - elsewhere.mean()) / (elsewhere.std() + _LEAST_SPREAD)),
+            agreement=agreement,
+            moves=tuple(float(part) for part in _displaced(pose, self._corners).ravel()),
+        )
+
+    def anywhere(self, structure: Structure) -> Match:
+        """The best place in the whole picture."""
+        canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
+        columns, rows = self._coarse
+        canvas[:rows, :columns] = cv2.resize(structure.field, self._coarse, interpolation=cv2.INTER_AREA)
+        spectrum = cv2.dft(canvas, flags=cv2.DFT_COMPLEX_INPUT, nonzeroRows=rows)
+        both = cv2.mulSpectrums(spectrum, self._spectrum, 0, conjB=True)
+        surface = cv2.dft(both, flags=cv2.DFT_INVERSE | cv2.DFT_COMPLEX_INPUT)[:, :, 0]
+        y, x = divmod(int(surface.argmax()), surface.shape[1])
+        dy = y - surface.shape[0] if y > surface.shape[0] // 2 else y
+        dx = x - surface.shape[1] if x > surface.shape[1] // 2 else x
+        return self.near(structure, (float(dx * POOL), float(dy * POOL)))
+
+    def _template(self) -> Field:
+        canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
+        x, y = (self._places // POOL).astype(np.intp).T
+        np.add.at(canvas, (y, x), np.stack((self._directions.real, -self._directions.imag), axis=1))
+        return np.asarray(cv2.dft(canvas, flags=cv2.DFT_COMPLEX_INPUT), np.float32)
+
+    def _moved(self, pose: Pose) -> Vectors:
+        return np.asarray(self._places + _displaced(pose, self._arms), np.float32)
+
+    def _closer(self, edges: "_Edges", pose: Pose, reach: int) -> Pose:
+        """One step of fitting: each landmark looks across its edge for the steepest place in its own direction."""
+        steps = np.arange(-reach, reach + 1, dtype=np.float32)
+        at: Vectors = np.asarray(self._moved(pose) + steps[:, None, None] * self._across, np.float32)
+        alike, steepness = edges.alike(at, self._directions), edges.steepness(at)
+        found = np.maximum(alike, 0.0) * np.sqrt(steepness)
+        best = (found * (1.0 - _NEARNESS * np.abs(steps))[:, None]).argmax(axis=0)
+        each = np.arange(len(best))
+        clear = alike[best, each] > _CLEAR
+        if int(clear.sum()) < _LEAST_CLEAR:
+            return pose
+        middle = np.clip(best, 1, 2 * reach - 1)
+        before, here, behind = (found[middle + k, each] for k in (-1, 0, 1))
+        curve = np.maximum(2 * here - before - behind, 1e-6)
+        top = np.where(best == middle, (behind - before) / (2 * curve), 0.0)
+        across = steps[best] + np.clip(top, -0.5, 0.5)
+        return pose + _robust(self._design[clear], across[clear].astype(np.float64), pose, reach)
+
+
+class _Edges:
+    """One picture's edges, asked for at places; outside the picture there are none."""
+
+    def __init__(self, structure: Structure, size: Size) -> None:
+        self._field = structure.field.view(np.complex64).reshape(-1)
+        self._steepness = structure.steepness.reshape(-1)
+        self._size = size
+
+    def alike(self, at: Vectors, directions: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """How well the edge at each place (..., n, 2) agrees with its landmark: -1 to 1, 0 where there is none."""
+        flat, inside = self._pixels(at)
+        found: NDArray[np.float32] = (self._field.take(flat) * directions).real * inside
+        return found
+
+    def steepness(self, at: Vectors) -> NDArray[np.float32]:
+        """At each place."""
+        return self._steepness.take(self._pixels(at)[0])
+
+    def _pixels(self, at: Vectors) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        width, height = self._size
+        near = (at + 0.5).astype(np.int32)  # rounds what is not negative; what is does not count
+        x, y = near[..., 0], near[..., 1]
+        inside = (at[..., 0] >= 0) & (at[..., 1] >= 0) & (x < width) & (y < height)
+        return (y * width + x) * inside, inside
+
+
+def _design(normals: Vectors, arms: Vectors) -> NDArray[np.float64]:
+    """What a shift in x and y, a roll and a growth move across each edge: (n, 4)."""
+    turned = normals[:, 1] * arms[:, 0] - normals[:, 0] * arms[:, 1]
+    return np.column_stack((normals, turned, (normals * arms).sum(axis=1))).astype(np.float64)
+
+
+def _displaced(pose: Pose, arms: Vectors) -> NDArray[np.float64]:
+    x, y, roll, growth = pose
+    turned = np.stack((-arms[:, 1], arms[:, 0]), axis=1)
+    return np.asarray((x, y) + roll * turned + growth * arms)
+
+
+def _robust(design: NDArray[np.float64], across: NDArray[np.float64], pose: Pose, reach: int) -> Pose:
+    """Least squares in which what lies far off counts little; roll and growth are held near none."""
+    weights: Pose = np.ones(len(across))
+    step: Pose = np.zeros(4)
+    for width in (reach, max(1.0, reach / 3)):
+        weighted = design * weights[:, None]
+        normal = design.T @ weighted + _PRIOR
+        step = np.asarray(np.linalg.solve(normal, weighted.T @ across - _PRIOR @ pose), np.float64)
+        weights = np.asarray(1.0 / np.square(1.0 + np.square((across - design @ step) / width)), np.float64)
+    return step
+
+
+def _ring(inner: float, outer: float, count: int) -> Vectors:
+    angle = np.arange(count) * 2.399963  # the golden angle: all directions alike
+    radius = inner + (outer - inner) * (np.arange(count) % 5) / 4
+    return np.stack((np.cos(angle) * radius, np.sin(angle) * radius), axis=1).astype(np.float32)

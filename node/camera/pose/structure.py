@@ -1,0 +1,118 @@
+"""Edges of a masked picture, as one vector a pixel: where, how clear, in which direction. Never reads behind a mask."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from node.camera.source import Plane
+from node.masks.geometry import Size
+from node.masks.raster import Mask
+
+Field = NDArray[np.float32]
+"""(height, width, 2): cosine and sine of twice the gradient's angle, times how clear the edge is (0 to 1). Twice,
+because a lamp may turn a dark edge on a bright wall into its opposite."""
+
+Levels = NDArray[np.float32]
+
+WORK_WIDTH = 640
+"""Pictures are halved until they are no wider: a full HD picture to 480."""
+FAINT = 8.0
+"""The gradient (Sobel, grey levels) at which an edge counts half in a picture without noise."""
+_NOISE_FACTOR = 2.0
+_SUPPORT_PX = 4
+"""How far a vector's support reaches: blur 2, Sobel 1, and one more."""
+_BORDER_PX = 3
+_EVERY = 4  # enough pixels for a median
+_CELL_PX, _AROUND_PX = 4, 15
+_SHARP, _LEAST_SHARP, _GOES_ON = 1.8, 0.15, 0.3
+_PARTS, _LEAST_OPEN, _LEAST_FILLED = (8, 6), 0.25, 0.03
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """One picture's edges: `field`, and `steepness` (height, width), the gradient in grey levels."""
+
+    field: Field
+    steepness: Levels
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """The `share` of what is in sight that has sharp edges, and the share over which they are `spread`."""
+
+    share: float
+    spread: float
+
+
+class Sight:
+    """One view's working size, and where edges may be read: nowhere near a mask or the picture's border."""
+
+    def __init__(self, *, size: Size, blind: Mask) -> None:
+        """`blind` (height, width) is the main stream's mask, guard band included."""
+        self.halvings = 0
+        width, height = size
+        while width > WORK_WIDTH:
+            width, height, self.halvings = width // 2, height // 2, self.halvings + 1
+        self.size: Size = (width, height)
+        self.scale = 0.5**self.halvings
+        """Working pixels a main pixel."""
+        covered = blind.astype(np.uint8)
+        for _ in range(self.halvings):
+            rows, columns = covered.shape[0] // 2 * 2, covered.shape[1] // 2 * 2
+            even = covered[:rows, :columns]
+            covered = even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2]
+        reach = np.ones((2 * _SUPPORT_PX + 1,) * 2, np.uint8)
+        clear = cv2.dilate(covered, reach) == 0
+        clear[:_BORDER_PX], clear[-_BORDER_PX:] = False, False
+        clear[:, :_BORDER_PX], clear[:, -_BORDER_PX:] = False, False
+        self.clear: Mask = clear
+        self._clear = clear.astype(np.float32)
+        sampled = clear[::_EVERY, ::_EVERY]
+        self._sampled = sampled if sampled.any() else None
+
+    def reduced(self, luma: Plane) -> Plane:
+        """The main luma in the working size: each pixel is the mean of what it covers."""
+        for _ in range(self.halvings):
+            rows, columns = luma.shape[0] // 2, luma.shape[1] // 2
+            even = luma[: 2 * rows, : 2 * columns]
+            luma = np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+        return luma
+
+    def structure(self, luma: Plane) -> Structure:
+        """Edges of a masked main luma."""
+        smooth = cv2.GaussianBlur(self.reduced(luma), (5, 5), 1.0)
+        dx, dy = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+        xx, yy = cv2.multiply(dx, dx), cv2.multiply(dy, dy)
+        steep = cv2.sqrt(cv2.add(xx, yy))
+        noise = 0.0 if self._sampled is None else float(np.median(steep[::_EVERY, ::_EVERY][self._sampled]))
+        faint = max(FAINT, _NOISE_FACTOR * noise)
+        share = cv2.divide(self._clear, np.add(cv2.add(xx, yy), np.float32(faint * faint)))
+        real = cv2.multiply(cv2.subtract(xx, yy), share)
+        imaginary = cv2.multiply(cv2.multiply(dx, dy), share, scale=2.0)
+        return Structure(
+            np.asarray(cv2.merge((real, imaginary)), np.float32),
+            np.asarray(cv2.multiply(steep, self._clear), np.float32),
+        )
+
+    def texture(self, structure: Structure) -> Texture:
+        """How much a picture shows that could be recognised.
+
+        A hand, fog or a picture out of focus has shades, but no sharp edges; noise has no edges that go on.
+        """
+        width, height = self.size
+        cells = (width // _CELL_PX, height // _CELL_PX)
+        field = cv2.resize(structure.field, cells, interpolation=cv2.INTER_AREA)
+        around = cv2.boxFilter(structure.steepness, -1, (_AROUND_PX, _AROUND_PX))
+        sharp = (structure.steepness > _SHARP * around).astype(np.float32) * self._clear
+        edges = cv2.magnitude(field[:, :, 0], field[:, :, 1]) > _GOES_ON
+        edges &= cv2.resize(sharp, cells, interpolation=cv2.INTER_AREA) > _LEAST_SHARP
+        seen = cv2.resize(self._clear, cells, interpolation=cv2.INTER_AREA)
+        here = cv2.resize(edges.astype(np.float32), _PARTS, interpolation=cv2.INTER_AREA)
+        open_parts = cv2.resize(seen, _PARTS, interpolation=cv2.INTER_AREA)
+        wide = open_parts > _LEAST_OPEN
+        if not wide.any():
+            return Texture(0.0, 0.0)
+        spread = float((here[wide] > _LEAST_FILLED * open_parts[wide]).mean())
+        return Texture(float(edges.sum() / max(1.0, float(seen.sum()))), spread)
