@@ -79,7 +79,7 @@ def lived(folder: Path, pole: Pole, steps: list[str], kill_after: int | None) ->
 @settings(
     derandomize=True,
     deadline=None,
-    max_examples=6,
+    max_examples=3,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_no_life_owes_anything_after_a_power_cut(
