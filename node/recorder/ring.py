@@ -21,6 +21,7 @@ from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
+from node.recorder.allowance import Allowance
 from node.recorder.epochs import Destruction, EpochKeys
 from node.recorder.ring_volume import RingMarker
 from node.recorder.segment_file import SegmentFile
@@ -29,6 +30,7 @@ from node.volume import DISK, Volume, write_all
 
 HOUR_NS = 3600 * NS
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+SEGMENTS_AN_HOUR = 120  # a camera films 60
 EVICTION_ROUNDS = 3  # where unlinking frees nothing, the ring is not given up for it
 TRIAL_NAME, TRIAL_BYTES = "trial", 4096
 FIRST_BYTES = 16 * 1024
@@ -91,6 +93,11 @@ class Ring:
         self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
         self._swept: frozenset[int] | None = None
+        self._room = Allowance(
+            SEGMENTS_AN_HOUR * preallocate_bytes, clock=clock, at_once=reserve_bytes + 2 * preallocate_bytes
+        )
+        self.evicted_for_room = 0
+        """How many of them because the disk was full, and not the ring."""
         self.evicted = 0
         """How many segments made room for others before their time."""
 
@@ -195,13 +202,20 @@ class Ring:
         self._swept = live
 
     def make_room(self, need: int = 0) -> bool:
-        """Evict until the disk has the reserve and `need` bytes free; False if it has not, whatever was evicted."""
+        """Evict until the disk has the reserve and `need` bytes free; False if it has not.
+
+        Whoever else fills the disk takes what is freed, too: the film is not given up for that, but at twice the pace
+        at which the camera films.
+        """
         for _ in range(EVICTION_ROUNDS):
             short = self._reserve_bytes + need - self._free()
             if short <= 0:
                 return True
-            while short > 0 and self._kept:
-                short -= self._evict()
+            while short > 0 and self._kept and not self._room.used_up:
+                freed = self._evict()
+                self._room.use(freed)
+                self.evicted_for_room += 1
+                short -= freed
         return self._free() >= self._reserve_bytes + need
 
     def try_disk(self) -> None:
