@@ -6,6 +6,7 @@ Takes what the camera sends, adds the epoch layer, writes, evicts. It cannot ope
 import errno
 import logging
 import os
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class Ring:
         self._marker = marker
         self._found = is_there(marker)
         paths = segment_paths(directory, volume=volume) if self._found else []
-        self._kept = [_kept(path, volume) for path in paths]
+        self._kept = [kept for path in paths if (kept := _kept(path, volume)) is not None]
         self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
         self._swept: frozenset[int] | None = None
@@ -358,9 +359,12 @@ def _header(data: bytes) -> SegmentHeader:
         raise Refused(f"a segment's header is not as it must be ({error})") from error
 
 
-def _kept(path: Path, volume: Volume) -> KeptSegment:
-    """What the index needs of a file. Nearly every start is within the first bytes; the rest is read if it is not."""
-    size, epoch = path.stat(follow_symlinks=False).st_size, None
+def _kept(path: Path, volume: Volume) -> KeptSegment | None:
+    """What the index needs of a file; None if it is none. Nearly every start is within the first bytes."""
+    found, epoch = path.stat(follow_symlinks=False), None
+    if not stat.S_ISREG(found.st_mode):
+        _LOG.warning("%s is no file: it is left where it is", path.name)
+        return None
     try:
         with closing(volume.open(path)) as file:
             start = file.pread(FIRST_BYTES, 0)
@@ -369,7 +373,7 @@ def _kept(path: Path, volume: Volume) -> KeptSegment:
                 epoch = _epoch(file.pread(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES, 0))
     except OSError as error:  # a bad block: recovery has told of it, and eviction takes the file away
         _LOG.warning("%s cannot be read: %s", path.name, error.strerror)
-    return KeptSegment(path, size, epoch)
+    return KeptSegment(path, found.st_size, epoch)
 
 
 def _epoch(start: bytes) -> int | None:

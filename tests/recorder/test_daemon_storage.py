@@ -285,6 +285,17 @@ def test_a_segment_with_a_bad_block_does_not_keep_the_recorder_from_starting(sta
     assert "segment_unreadable" in (Path(station.config.paths.audit) / "audit.jsonl").read_text()
 
 
+def test_a_directory_that_is_named_like_a_segment_keeps_nothing_from_being_done(station: Station) -> None:
+    station.start()
+    station.stop()
+    odd = Path(station.config.paths.ring) / "20261103T220000.000Z_01RECRDERTEST0000000000002.seg"
+    odd.mkdir()
+    station.start()
+    station.ask(*footage(3, start_ns=station.clock.now().utc_ns).messages)
+    assert station.latest(RecorderReport).ring_segments == 1
+    assert odd.is_dir()
+
+
 @as_root
 def test_a_recorder_starts_on_a_disk_that_can_only_be_read_and_destroys_what_is_due(
     disk: Path, tmp_path: Path, run: Path, node_key: Path
