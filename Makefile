@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 DEMO   ?= demo
 EXAMPLES ?= 20
 
-.PHONY: help setup demo test check property mutants bench faults pose lock clean
+.PHONY: help setup demo test check property mutants bench crash torture faults pose lock clean
 help:
 	@echo "make setup   the virtual environment $(VENV), with $(BIN)/stolpe in it"
 	@echo "make demo    a whole node live for 20 s, its broker, its events, its footage opened with two keys, into $(DEMO)/"
@@ -14,6 +14,8 @@ help:
 	@echo "make property  non-interference with many more examples (EXAMPLES times as many; five minutes)"
 	@echo "make mutants  undo each protection in a copy: a named test must notice (three minutes)"
 	@echo "make bench   the measures, each beside its reference in the same run"
+	@echo "make crash   a recorder's life cut at every operation of its disk, as a table (some minutes)"
+	@echo "make torture thirty kills and power cuts of the real recorder on ext4, as a table (root; two minutes)"
 	@echo "make faults  what a node loses when its parts die, as a table (two minutes)"
 	@echo "make pose    when a turned camera goes black, and what must not trip it, as a table (some minutes)"
 	@echo "make lock    pin the dependencies anew (requirements/*.lock)"
@@ -44,6 +46,12 @@ mutants: setup
 
 bench: setup
 	$(BIN)/stolpe bench
+
+crash: setup
+	PYTHONPATH=tests $(BIN)/python tests/recorder/crash_table.py
+
+torture: setup
+	PYTHONPATH=tests $(BIN)/python tests/recorder/torture.py
 
 faults: setup
 	$(BIN)/python -m pytest -q -s -p no:randomly tests/system/test_faults.py

@@ -300,6 +300,7 @@ class RecorderReport(_Message, frozen=True):
     documents_refused: Count
     messages_refused: Count
     events_waiting: Count
+    slot_wear: Literal["good", "worn"] = "good"
 
 
 SegmentMessage = OpenSegment | SealedRecord | CloseSegment

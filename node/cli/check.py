@@ -9,7 +9,9 @@ import typer
 from node.bus import UserPeers
 from node.clock import parse_rfc3339
 from node.config import UsersSection, read_config
-from node.errors import Refused, one_line
+from node.errors import Damaged, Refused, one_line
+from node.formats.slot import read_header
+from node.recorder import wear
 from node.recorder.audit_log import CHECKPOINT_NAME, FILE_NAME, check_audit, lines, read_checkpoint
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
@@ -48,6 +50,7 @@ def ring_command(
     found = _tell(check_ring(folder, slot_image=image, node=verifying))
     if image is not None:
         found += _tell(check_slot(image, now_ns=parse_rfc3339(now) if now else None))
+        typer.echo(_about_wear(image))
     left_out = [name for name, given in (("R4", verifying), ("R5, S1 to S4", image)) if given is None]
     if found:
         raise Refused(f"{folder}: {found} violations")
@@ -91,6 +94,18 @@ def config_command(
         typer.echo(line)
     broker = f"{config.broker.host}:{config.broker.port}"
     typer.echo(one_line(f"{path}: node {config.node.id}, broker {broker}: as it must be"))
+
+
+def _about_wear(image: bytes) -> str:
+    try:
+        header = read_header(image)
+    except Damaged:  # which S1 says
+        return "key slot: how worn it is cannot be read"
+    share = wear.used(header)
+    return (
+        f"key slot: each header page was written {wear.header_writes(header)} times, {share:.2%} of what an EEPROM"
+        f" bears ({wear.level(header)})"
+    )
 
 
 def _about_users(users: UsersSection) -> Iterable[str]:

@@ -18,6 +18,8 @@ SLOT_BYTES = 64
 REFERENCE_BYTES = 8 * 1024
 MIN_BYTES = 4 * 1024
 MANDATE_PREFIX_BYTES = 16
+PAGE_BYTES = 32
+"""What a small EEPROM takes in one piece (AT24C32 and larger); a power cut spoils no other page."""
 
 # magic, generation, time floor, uptime, root, mandate, masks, epoch, approved masks
 _HEADER = struct.Struct(">8sQQQIIIII8s")
@@ -79,6 +81,16 @@ def slot_count(size: int) -> int:
             f"a key slot has at least {MIN_BYTES} bytes in whole slots of {SLOT_BYTES}, this has {size}"
         )
     return (size - FIRST_SLOT) // SLOT_BYTES
+
+
+def is_blank(image: bytes) -> bool:
+    """Whether that is a part as it comes from its factory, every bit set, or one whose first formatting was cut.
+
+    The second header copy is written for the first time after the first one was whole: a slot that was ever in use
+    is never taken for a blank one.
+    """
+    unused = image[HEADER_BYTES:FIRST_SLOT] == b"\xff" * HEADER_BYTES
+    return unused and _header_at(image, 0) is None and set(image[FIRST_SLOT:]) <= {0x00, 0xFF}
 
 
 def pack_header(header: SlotHeader) -> bytes:

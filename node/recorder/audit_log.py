@@ -14,13 +14,14 @@ import msgspec
 
 from node.clock import Clock, rfc3339
 from node.errors import Damaged, Refused
-from node.files import replace_whole, sync_directory
+from node.files import replace_whole
 from node.formats import audit
 from node.formats.audit import AuditEntry, Author, BadEntry, Head
 from node.mandate.ids import new_ulid
 from node.messages import AuditCheckpoint
 from node.recorder.recovery import Violation
 from node.sealing.keys import SigningKey, VerifyingKey
+from node.volume import DISK, OpenFile, Volume, write_all
 
 FILE_NAME = "audit.jsonl"
 CHECKPOINT_NAME = "checkpoint.json"
@@ -76,22 +77,22 @@ class AuditLog:
         signing: SigningKey,
         most_bytes: int = MAX_LOG_BYTES,
         most_ids: int = REMEMBERED_IDS,
+        volume: Volume = DISK,
     ) -> None:
         self._path = directory / FILE_NAME
+        self._volume = volume
         self._clock = clock
         self._signing = signing
         self._most_bytes = most_bytes
         self._most_ids = most_ids
-        found = _find(self._path, directory / CHECKPOINT_NAME, most_ids)
+        found = _find(self._path, directory / CHECKPOINT_NAME, most_ids, volume)
         self._set_aside = self._another_name() if found.altered else None
         self.repairs = tuple(_repairs(found, self._set_aside))
         """What was wrong with the log that was found; its opener notes it, when the log can be written."""
         if found.altered:
             found = _Found()
         self._head, self._ids, self._bytes = found.head, found.ids, found.whole
-        self._file: int | None = (
-            None  # opened when something is written: the disk may not be ready for it yet
-        )
+        self._file: OpenFile | None = None  # opened when it is needed: the disk may not be ready for it yet
         self._torn = True  # behind the last good entry there may be anything
         self._kept: Head | None = None
         self._last_line = b""
@@ -119,7 +120,7 @@ class AuditLog:
     def close(self) -> None:
         """Let go of the file; every entry in it is synced."""
         if self._file is not None:
-            os.close(self._file)
+            self._file.close()
 
     def commit(
         self, *, by: Author, action: str, subject: str, reason: str = "", id: str | None = None
@@ -138,16 +139,20 @@ class AuditLog:
         return self._commit(told, None, most=self._most_bytes + NOTES_BYTES)
 
     def checkpoint(self) -> AuditCheckpoint:
-        """Size and head, signed."""
+        """Size and head, signed; `OSError` if what is there may not last."""
+        self._opened()
         return audit.checkpoint(self._head, time_ns=self._clock.now().utc_ns, signing=self._signing)
 
     def keep(self, said: AuditCheckpoint) -> None:
         """Put a checkpoint beside the log, so that the next start notices a log that was cut."""
         if self._kept != audit.head_of(said):
-            replace_whole(self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n")
+            replace_whole(
+                self._path.with_name(CHECKPOINT_NAME), msgspec.json.encode(said) + b"\n", volume=self._volume
+            )
             self._kept = audit.head_of(said)
 
     def _commit(self, told: Told, id: str | None, *, most: int) -> int:
+        self._opened()
         if id is not None and id in self._ids:
             index, before = self._ids[id]
             if before != told:
@@ -180,23 +185,32 @@ class AuditLog:
         """All of it, synced; or `OSError`, and what was written is cut off before anything else is."""
         file = self._opened()
         if self._torn:
-            os.ftruncate(file, self._bytes)
+            file.truncate(self._bytes)
         self._torn = True
-        written = 0
-        while written < len(line):
-            written += os.pwrite(file, line[written:], self._bytes + written)
-        os.fdatasync(file)
+        write_all(file, line, self._bytes)
+        file.fdatasync()
         self._torn = False
         self._bytes += len(line)
 
-    def _opened(self) -> int:
+    def _opened(self) -> OpenFile:
         """The file; an altered one has been given another name before."""
         if self._set_aside is not None:
-            self._path.rename(self._path.with_name(self._set_aside))
+            if self._volume.exists(self._path):  # it was not only the syncing that failed before
+                self._volume.rename(self._path, self._path.with_name(self._set_aside))
+            self._volume.sync_directory(self._path.parent)
             self._set_aside = None
         if self._file is None:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            sync_directory(self._path.parent)
+            if self._volume.exists(self._path):
+                file = self._volume.open(self._path, writing=True)
+            else:
+                file = self._volume.create(self._path, mode=0o640)
+            try:
+                file.fdatasync()  # entries of a writer that was killed: whoever asks again is told of them
+                self._volume.sync_directory(self._path.parent)
+            except OSError:
+                file.close()
+                raise
+            self._file = file
         return self._file
 
     def _another_name(self) -> str:
@@ -251,16 +265,16 @@ def read_checkpoint(path: Path) -> AuditCheckpoint:
     return said
 
 
-def _find(path: Path, checkpoint: Path, most_ids: int) -> _Found:
+def _find(path: Path, checkpoint: Path, most_ids: int, volume: Volume) -> _Found:
     """Read the whole file, bounded line by line. Only the last line can be torn: each is synced before the next."""
     found, said = _Found(), None
     try:
-        said = read_checkpoint(checkpoint) if checkpoint.exists() else None
+        said = read_checkpoint(checkpoint) if volume.exists(checkpoint) else None
     except Refused as refusal:
         found.contradicts = f"{refusal}"
     agrees = said is None or audit.head_of(said) == found.head
     try:
-        for entry in _follow(path, found):
+        for entry in _follow(path, found, volume):
             _remember(found.ids, entry, most_ids)
             agrees = agrees or (said is not None and audit.head_of(said) == found.head)
     except OSError as error:
@@ -270,9 +284,9 @@ def _find(path: Path, checkpoint: Path, most_ids: int) -> _Found:
     return found
 
 
-def _follow(path: Path, found: _Found) -> Iterator[AuditEntry]:
+def _follow(path: Path, found: _Found, volume: Volume) -> Iterator[AuditEntry]:
     """The good entries of the file, if there is one; `found` says how far it got, and what comes then."""
-    if not path.exists():
+    if not volume.exists(path):
         return
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size

@@ -48,26 +48,29 @@ from node.recorder.storage import Events, Storage, sentence
 from node.recorder.upkeep import Upkeep
 from node.sealing.keys import read_private_keys
 from node.unanswered import Unanswered
+from node.volume import DISK, Volume
 
 WAIT_S = 0.25
 MAX_EVENTS = 100
 MAX_REASON = 400
 
 
-def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) -> "Recorder":
+def build(
+    config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool, volume: Volume = DISK
+) -> "Recorder":
     """The recorder of this node, started: it has recovered what a power cut left, and said so in its log.
 
     Refuses keys that others can read and a key slot that cannot be read. It owns `bus` from then on.
     """
     paths = config.paths
-    slot = start.open_slot(Path(paths.epoch_slot))
+    slot = start.open_slot(Path(paths.epoch_slot), volume=volume)
     time = LivedTime(clock, floor_ns=slot.keys.header.time_floor_ns)
     events: Events = Unanswered(clock=clock, most=MAX_EVENTS)
     storage = Storage(clock=clock, events=events)
     overdue = start.destroy_overdue(slot, time, storage)
-    start.make_directories(paths)
+    start.make_directories(paths, volume=volume)
     own = read_private_keys(Path(paths.node_key))
-    found = start.recovered_ring(Path(paths.ring), own.signing)
+    found = start.recovered_ring(Path(paths.ring), own.signing, volume=volume)
     ring = Ring(
         directory=Path(paths.ring),
         keys=slot.keys,
@@ -76,14 +79,16 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus, allow_demo_root: bool) 
         capacity_bytes=config.ring.capacity_bytes,
         preallocate_bytes=start.preallocate_bytes(config),
         reserve_bytes=config.ring.reserve_bytes,
+        latest_start=time.lived_ns,
+        volume=volume,
     )
     start.number_on(slot, ring)
     start.make_first_room(ring, storage, found)
-    log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing)
+    log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing, volume=volume)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    consumed = ConsumedOrders(Path(paths.documents))
+    consumed = ConsumedOrders(Path(paths.documents), volume=volume)
     endings = Endings(bus=bus, clock=clock)
-    store = DocumentStore(Path(paths.documents))
+    store = DocumentStore(Path(paths.documents), volume=volume)
     releases = Releases(
         node=config.node.id,
         store=store,

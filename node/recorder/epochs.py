@@ -1,12 +1,12 @@
 """Epoch keys in the key slot: made before use, destroyed on time, and never longer there than the mandate allows.
 
-Owns the key slot, a file or a small EEPROM behind a path. Nothing here knows what the keys protect.
+Owns the key slot, a file or a small part (EEPROM, FRAM) behind a path. Nothing here knows what the keys protect.
 """
 
 import errno
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from node.clock import NS
 from node.errors import Refused
@@ -14,9 +14,13 @@ from node.files import create_whole
 from node.formats import slot
 from node.formats.slot import EpochSlot, SlotHeader
 from node.sealing.aead import new_key
+from node.volume import DISK, Volume, write_all
 
 MIN_EPOCH_NS = 10 * 60 * NS
 SPARE_SLOTS = 4
+
+Medium = Literal["part", "file"]
+"""What is behind the path: a part that keeps bytes where they are written, or a file in a file system."""
 
 
 class SlotFailed(OSError):  # noqa: N818 — the slot's trouble, told apart from the disk's
@@ -43,25 +47,34 @@ class EpochKeys:
     early, never late.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, medium: Medium = "file", volume: Volume = DISK) -> None:
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._size = os.fstat(self._file).st_size
-        image = os.pread(self._file, self._size, 0)
-        self._header = slot.read_header(image)
-        self._slots = slot.read_slots(image)
-        # A torn slot may still hold the 32 bytes of a key that was being destroyed.
-        for index in range(slot.slot_count(self._size)):
-            at = slot.slot_offset(index)
-            if index not in self._slots and image[at : at + slot.SLOT_BYTES] != slot.EMPTY:
-                self._write(at, slot.EMPTY)
+        self._medium: Medium = medium
+        self._file = volume.open(path, writing=True)
+        try:
+            self._size = self._file.size()
+            # What a killed process wrote last may be in memory alone: the older copy is not given up for that one.
+            self._sync()
+            image = self._file.pread(self._size, 0)
+            if medium == "part" and slot.is_blank(image):
+                self._format()
+                image = self._file.pread(self._size, 0)
+            self._header = slot.read_header(image)
+            self._slots = slot.read_slots(image)
+            self._finish_torn(image)
+        except (OSError, Refused):
+            self._file.close()
+            raise
 
     @classmethod
-    def create(cls, path: Path, *, size: int = slot.REFERENCE_BYTES) -> "EpochKeys":
-        """A new, empty key slot in a file of `size` bytes that does not exist yet."""
+    def create(cls, path: Path, *, size: int = slot.REFERENCE_BYTES, volume: Volume = DISK) -> "EpochKeys":
+        """A new, empty key slot in a file of `size` bytes that does not exist yet: there whole, or not at all."""
         slot.slot_count(size)
-        create_whole(path, slot.pack_header(SlotHeader()) + bytes(size - slot.HEADER_BYTES), mode=0o600)
-        return cls(path)
+        if volume.exists(path):
+            raise Refused(f"{path} exists: a key slot is never written over")
+        image = slot.pack_header(SlotHeader()) + bytes(size - slot.HEADER_BYTES)
+        create_whole(path, image, mode=0o600, volume=volume)
+        return cls(path, volume=volume)
 
     @property
     def header(self) -> SlotHeader:
@@ -80,7 +93,7 @@ class EpochKeys:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._file.close()
 
     def commit_header(self, header: SlotHeader) -> None:
         """Write the next generation over the older copy, and read it back."""
@@ -97,12 +110,12 @@ class EpochKeys:
 
     def length_ns(self, retention_ns: int) -> int:
         """How long an epoch is: so much earlier than its retention footage may go."""
-        return max(retention_ns // (slot.slot_count(self._size) - SPARE_SLOTS), MIN_EPOCH_NS)
+        return epoch_length_ns(self._size, retention_ns)
 
     def for_capture(self, start_ns: int, *, mandate: bytes, retention_ns: int) -> tuple[int, bytes]:
         """Epoch and key for a segment that begins at `start_ns` under the mandate of that digest."""
         prefix = mandate[: slot.MANDATE_PREFIX_BYTES]
-        length = max(retention_ns // (slot.slot_count(self._size) - SPARE_SLOTS), MIN_EPOCH_NS)
+        length = epoch_length_ns(self._size, retention_ns)
         for entry in self._slots.values():
             begin = entry.destroy_at_ns - retention_ns
             if entry.mandate_prefix == prefix and begin <= start_ns < begin + length:
@@ -146,14 +159,42 @@ class EpochKeys:
     def _free(self) -> int | None:
         return next((i for i in range(slot.slot_count(self._size)) if i not in self._slots), None)
 
+    def _format(self) -> None:
+        """A part as it comes from its factory becomes an empty key slot; the header last, so that a cut repeats it."""
+        for index in range(slot.slot_count(self._size)):
+            self._write(slot.slot_offset(index), slot.EMPTY)
+        self._write(slot.header_offset(0), slot.pack_header(SlotHeader()))
+
+    def _finish_torn(self, image: bytes) -> None:
+        """A torn slot may still hold the 32 bytes of a key that was being destroyed."""
+        for index in range(slot.slot_count(self._size)):
+            at = slot.slot_offset(index)
+            if index not in self._slots and image[at : at + slot.SLOT_BYTES] != slot.EMPTY:
+                self._write(at, slot.EMPTY)
+
     def _write(self, offset: int, data: bytes) -> None:
+        """Page by page, as a part takes it; then read back. Only what is there then counts as written."""
         try:
-            os.pwrite(self._file, data, offset)
-            os.fsync(self._file)
-            found = os.pread(self._file, len(data), offset)
+            for at in range(0, len(data), slot.PAGE_BYTES):
+                write_all(self._file, data[at : at + slot.PAGE_BYTES], offset + at)
+            self._sync()
+            found = self._file.pread(len(data), offset)
         except OSError as error:
             raise SlotFailed(error.errno, error.strerror, str(self._path)) from error
         if found != data:
             raise SlotFailed(
                 errno.EIO, f"what was written at {offset} is not what is read back", str(self._path)
             )
+
+    def _sync(self) -> None:
+        """The kernel has nothing to sync where a write returns only when the part has taken it (EINVAL, at24)."""
+        try:
+            self._file.fsync()
+        except OSError as error:
+            if error.errno != errno.EINVAL or self._medium != "part":
+                raise
+
+
+def epoch_length_ns(size: int, retention_ns: int) -> int:
+    """How long an epoch lasts in a key slot of `size` bytes: so that there is always a free slot."""
+    return max(retention_ns // (slot.slot_count(size) - SPARE_SLOTS), MIN_EPOCH_NS)

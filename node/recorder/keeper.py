@@ -132,6 +132,7 @@ class Keeper:
 
     def settle(self) -> None:
         """Finish what a power cut, or a disk that failed, left half done: approved masks first, then floors."""
+        self._store.settle()
         try:
             situation = self._situation()
         except Refused:  # no root: nothing is in force, and nothing was begun

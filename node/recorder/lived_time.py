@@ -44,8 +44,17 @@ class LivedTime:
         Not later than a wall clock that is trusted now: one that was set right by going back would else be doubted
         until it has caught up with its own mistake.
         """
-        lived, wall = self.now(), self._clock.now()
-        return lived.utc_ns if wall.trust == "untrusted" else min(lived.utc_ns, wall.utc_ns)
+        lived_ns, wall = self.lived_ns(), self._clock.now()
+        return lived_ns if wall.trust == "untrusted" else min(lived_ns, wall.utc_ns)
+
+    def lived_ns(self) -> int:
+        """The last time that was believed, and what was lived through since: no leap counts.
+
+        It is never later than it really is, unless the clock of the start was wrong: so long from here on a key
+        may live, whatever the clock says now.
+        """
+        self.now()
+        return self._base_ns + self._clock.boottime_ns() - self._base_boottime_ns
 
     def boottime_ns(self) -> int:
         """As the other clock."""

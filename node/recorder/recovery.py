@@ -3,7 +3,7 @@
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,9 +14,10 @@ from node.formats import framing, slot
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.messages import StoredSegment
-from node.recorder.ring import file_name, segment_paths
-from node.recorder.segment_file import NEW
+from node.recorder.ring import TRIAL_NAME, file_name, segment_paths
+from node.recorder.segment_file import NEW, write_ending
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
+from node.volume import DISK, Volume
 
 CHUNK_BYTES = 1 << 20
 
@@ -42,27 +43,28 @@ class Violation:
     what: str
 
 
-def recover(directory: Path, signing: SigningKey) -> tuple[Recovered, ...]:
+def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> tuple[Recovered, ...]:
     """Finish every segment without a trailer, and take away what never became one.
 
     One that the disk does not let be read or written does not keep the others.
     """
     found = []
-    for path in directory.glob(f"*{NEW}"):
+    for name in volume.names(directory):
+        if name.endswith(NEW) or name == TRIAL_NAME:
+            try:
+                volume.unlink(directory / name)
+            except OSError as error:
+                found.append(Recovered(directory / name, None, error))
+    for path in segment_paths(directory, volume=volume):
         try:
-            path.unlink()
-        except OSError as error:
-            found.append(Recovered(path, None, error))
-    for path in segment_paths(directory):
-        try:
-            if not _is_finished(path):
-                found.append(finish(path, signing))
+            if not _is_finished(path, volume):
+                found.append(finish(path, signing, volume=volume))
         except OSError as error:
             found.append(Recovered(path, None, error))
     return tuple(found)
 
 
-def finish(path: Path, signing: SigningKey) -> Recovered:
+def finish(path: Path, signing: SigningKey, *, volume: Volume = DISK) -> Recovered:
     """Cut a segment behind its last whole record and sign what is there; one that is finished is left alone."""
     _read_through(path)
     try:
@@ -72,14 +74,17 @@ def finish(path: Path, signing: SigningKey) -> Recovered:
     except Damaged:
         return Recovered(path, None)
     if not finished:
-        _sign(path, segment.end_of_records, signing)
+        _sign(path, segment.end_of_records, signing, volume)
     return Recovered(path, len(segment.records))
 
 
-def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
-    """The newest segments whose start can be read, the newest last, and how many of their first records are whole."""
+def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[StoredSegment, ...]:
+    """The newest segments whose start can be read, the newest last, and how many of their first records are whole.
+
+    They last: a writer syncs each before the next, and `finish` what one that was killed had not.
+    """
     found = []
-    for path in reversed(segment_paths(directory)[-most:]):
+    for path in reversed(segment_paths(directory, volume=volume)[-most:]):
         try:
             _read_through(path)
             with mapped(path) as data:
@@ -91,11 +96,10 @@ def last_written(directory: Path, *, most: int) -> tuple[StoredSegment, ...]:
     return tuple(reversed(found))
 
 
-def _is_finished(path: Path) -> bool:
+def _is_finished(path: Path, volume: Volume) -> bool:
     """Judged by the last bytes alone: a ring has many files, and at most a few that were cut."""
-    with path.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - fmt.TRAILER_BYTES))
-        return fmt.ends_in_trailer(file.read(fmt.TRAILER_BYTES))
+    with closing(volume.open(path)) as file:
+        return fmt.ends_in_trailer(file.pread(fmt.TRAILER_BYTES, max(0, file.size() - fmt.TRAILER_BYTES)))
 
 
 def _read_through(path: Path) -> None:
@@ -105,20 +109,16 @@ def _read_through(path: Path) -> None:
             pass
 
 
-def _sign(path: Path, end: int, signing: SigningKey) -> None:
+def _sign(path: Path, end: int, signing: SigningKey, volume: Volume) -> None:
     ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
     digest = sha256()
-    with path.open("r+b") as file:
-        left = end
-        while left > 0 and (data := file.read(min(left, CHUNK_BYTES))):
-            digest.update(data)
-            left -= len(data)
+    with closing(volume.open(path, writing=True)) as file:
+        file.fdatasync()  # what a killed writer left in memory alone: no trailer may last longer than what it signs
+        for at in range(0, end, CHUNK_BYTES):
+            digest.update(file.pread(min(CHUNK_BYTES, end - at), at))
         digest.update(ending)
-        file.seek(end)
-        file.write(ending + signing.sign(fmt.trailer_message(digest.digest())))
-        file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
+        ending += signing.sign(fmt.trailer_message(digest.digest()))
+        write_ending(file, ending, end)
 
 
 def check_ring(

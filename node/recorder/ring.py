@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessag
 from node.recorder.epochs import Destruction, EpochKeys
 from node.recorder.segment_file import SegmentFile
 from node.sealing.keys import SigningKey
+from node.volume import DISK, Volume, write_all
 
 HOUR_NS = 3600 * NS
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -52,7 +54,10 @@ class KeptSegment:
 
 
 class Ring:
-    """All segments of one directory, which is the only truth: the index is rebuilt from the files alone."""
+    """All segments of one directory, which is the only truth: the index is rebuilt from the files alone.
+
+    `latest_start`: from no later time on does a segment's key live, whatever its header says (None: as that says).
+    """
 
     def __init__(
         self,
@@ -64,15 +69,19 @@ class Ring:
         capacity_bytes: int,
         preallocate_bytes: int,
         reserve_bytes: int = 0,
+        latest_start: Callable[[], int] | None = None,
+        volume: Volume = DISK,
     ) -> None:
         self._directory = directory
+        self._volume = volume
         self._keys = keys
         self._signing = signing
         self._clock = clock
         self._capacity_bytes = capacity_bytes
         self._preallocate_bytes = preallocate_bytes
         self._reserve_bytes = reserve_bytes
-        self._kept = [_kept(path) for path in segment_paths(directory)]
+        self._latest_start = latest_start
+        self._kept = [_kept(path, volume) for path in segment_paths(directory, volume=volume)]
         self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
         self._swept: frozenset[int] | None = None
@@ -194,13 +203,13 @@ class Ring:
         if not self.make_room(self._preallocate_bytes):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
         trial = self._directory / TRIAL_NAME
+        self._volume.unlink(trial)  # of one before, which a power cut ended
         try:
-            with trial.open("wb") as file:
-                file.write(bytes(TRIAL_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
+            with closing(self._volume.create(trial, mode=0o640)) as file:
+                write_all(file, bytes(TRIAL_BYTES), 0)
+                file.fsync()
         finally:
-            trial.unlink(missing_ok=True)
+            self._volume.unlink(trial)
 
     def close(self) -> None:
         """Let go of the segment that is being written, if any; it stays without a trailer."""
@@ -220,8 +229,10 @@ class Ring:
             self._evict()
         if not self.make_room(self._preallocate_bytes):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
+        # A clock that has leapt ahead must not make a key live longer: it was filmed no later than now.
+        latest_ns = self._latest_start() if self._latest_start else header.start_ns
         epoch, key = self._keys.for_capture(
-            header.start_ns,
+            min(header.start_ns, latest_ns),
             mandate=bytes.fromhex(header.mandate.removeprefix("sha256:")),
             retention_ns=message.retention_hours * HOUR_NS,
         )
@@ -235,7 +246,9 @@ class Ring:
         )
         path, start = self._directory / file_name(header), fmt.start_of_file(message.header, wraps)
         file = self._with_room(
-            lambda: SegmentFile(path, start=start, preallocate_bytes=self._preallocate_bytes)
+            lambda: SegmentFile(
+                path, start=start, preallocate_bytes=self._preallocate_bytes, volume=self._volume
+            )
         )
         self._open = header.segment, epoch, file
 
@@ -266,8 +279,7 @@ class Ring:
                 given += self._evict()
 
     def _free(self) -> int:
-        found = os.statvfs(self._directory)
-        return found.f_bavail * found.f_frsize
+        return self._volume.free_bytes(self._directory)
 
     def _keep(self, kept: KeptSegment) -> None:
         self._kept.append(kept)
@@ -282,14 +294,14 @@ class Ring:
         return oldest.size
 
     def _unlink(self, kept: KeptSegment) -> None:
-        kept.path.unlink(missing_ok=True)  # somebody may have taken it away by hand
+        self._volume.unlink(kept.path)
         self._kept.remove(kept)
         self._size -= kept.size
 
 
-def segment_paths(directory: Path) -> list[Path]:
+def segment_paths(directory: Path, *, volume: Volume = DISK) -> list[Path]:
     """The segment files of a ring, oldest first: their names begin with their time."""
-    return sorted(path for path in directory.iterdir() if path.suffix == ".seg")
+    return [directory / name for name in sorted(volume.names(directory)) if name.endswith(".seg")]
 
 
 def file_name(header: SegmentHeader) -> str:
@@ -305,16 +317,15 @@ def _header(data: bytes) -> SegmentHeader:
         raise Refused(f"a segment's header is not as it must be ({error})") from error
 
 
-def _kept(path: Path) -> KeptSegment:
+def _kept(path: Path, volume: Volume) -> KeptSegment:
     """What the index needs of a file. Nearly every start is within the first bytes; the rest is read if it is not."""
     size, epoch = path.stat(follow_symlinks=False).st_size, None
     try:
-        with path.open("rb") as file:
-            start = file.read(FIRST_BYTES)
+        with closing(volume.open(path)) as file:
+            start = file.pread(FIRST_BYTES, 0)
             epoch = _epoch(start)
             if epoch is None and len(start) == FIRST_BYTES:
-                rest = 16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES - FIRST_BYTES
-                epoch = _epoch(start + file.read(rest))
+                epoch = _epoch(file.pread(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES, 0))
     except OSError as error:  # a bad block: recovery has told of it, and eviction takes the file away
         _LOG.warning("%s cannot be read: %s", path.name, error.strerror)
     return KeptSegment(path, size, epoch)

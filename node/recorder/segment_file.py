@@ -3,16 +3,14 @@
 Under its name there is never a file whose start is not whole: it is written as `<name>.new`, and then named.
 """
 
-import os
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from node.files import sync_directory
 from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import TrailerState
 from node.sealing.keys import SigningKey
+from node.volume import DISK, OpenFile, Volume, write_all
 
 NEW = ".new"
 
@@ -20,27 +18,29 @@ NEW = ".new"
 class SegmentFile:
     """Appends to one file, in order. After a cut at any point every synced record is whole and readable."""
 
-    def __init__(self, path: Path, *, start: bytes, preallocate_bytes: int) -> None:
+    def __init__(self, path: Path, *, start: bytes, preallocate_bytes: int, volume: Volume = DISK) -> None:
         self._path = path
         self._position = 0
         self._digest = sha256()
         self._records = 0
         new, named = path.with_name(path.name + NEW), False
-        self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        self._file = volume.create(new, mode=0o640)
         try:
             # Zeros to the end: "length 0" follows whatever was written last, and the size need not be synced.
-            os.posix_fallocate(self._file, 0, max(preallocate_bytes, len(start) + framing.END_BYTES))
-            self._append(start)
-            os.fsync(self._file)
-            os.link(new, path)
+            self._file.preallocate(max(preallocate_bytes, len(start) + framing.END_BYTES))
+            write_all(self._file, start, 0)
+            self._digest.update(start)
+            self._position = len(start)
+            self._file.fsync()
+            volume.link(new, path)
             named = True
-            new.unlink()
-            sync_directory(path.parent)
+            volume.unlink(new)
+            volume.sync_directory(path.parent)
         except OSError:
-            os.close(self._file)
-            new.unlink(missing_ok=True)
+            self._file.close()
+            volume.unlink(new)
             if named:
-                path.unlink(missing_ok=True)
+                volume.unlink(path)
             raise
 
     @property
@@ -59,8 +59,12 @@ class SegmentFile:
         return self._position
 
     def append(self, ciphertext: bytes) -> None:
-        """Write and sync the next record. When this returns, it survives a power cut."""
-        self._write_whole(framing.frame(ciphertext), os.fdatasync)
+        """Write and sync the next record. When this returns, it survives a power cut; `OSError`: it is not there."""
+        frame = framing.frame(ciphertext)
+        write_all(self._file, frame, self._position)
+        self._file.fdatasync()
+        self._digest.update(frame)
+        self._position += len(frame)
         self._records += 1
 
     def finish(self, signing: SigningKey, state: TrailerState = TrailerState.CLOSED) -> None:
@@ -68,31 +72,26 @@ class SegmentFile:
         ending = framing.end_of_records() + fmt.start_of_trailer(state)
         digest = self._digest.copy()
         digest.update(ending)
-
-        def cut_and_sync(file: int) -> None:
-            os.ftruncate(file, self._position)
-            os.fsync(file)
-
-        self._write_whole(ending + signing.sign(fmt.trailer_message(digest.digest())), cut_and_sync)
-        os.close(self._file)
+        ending += signing.sign(fmt.trailer_message(digest.digest()))
+        write_ending(self._file, ending, self._position)
+        self._position += len(ending)
+        self._file.close()
 
     def abandon(self) -> None:
         """Leave the file as it is, without a trailer; recovery will find and sign what was written."""
-        os.close(self._file)
+        self._file.close()
 
-    def _write_whole(self, data: bytes, sync: Callable[[int], None]) -> None:
-        before = self._position, self._digest.copy()
-        try:
-            self._append(data)
-            sync(self._file)
-        except OSError:
-            self._position, self._digest = before
-            raise
 
-    def _append(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(self._file, view, self._position)
-            self._digest.update(view[:written])
-            self._position += written
-            view = view[written:]
+def write_ending(file: OpenFile, ending: bytes, at: int) -> None:
+    """End of records and trailer, made to last, and the file cut behind them.
+
+    Something stands behind them until then: at the end of a file a trailer that was torn passes for a whole one.
+    """
+    end = at + len(ending)
+    if file.size() <= end:
+        file.preallocate(end + 1)
+        file.fsync()
+    write_all(file, ending, at)
+    file.fdatasync()
+    file.truncate(end)
+    file.fsync()

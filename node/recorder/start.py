@@ -8,14 +8,16 @@ from typing import Literal
 
 from node.config import NodeConfig, PathsSection
 from node.errors import Refused
+from node.files import make_directory, sweep_unfinished
 from node.mandate.store import read_document
 from node.messages import StoredSegment
-from node.recorder.epochs import Destruction, EpochKeys
+from node.recorder.epochs import Destruction, EpochKeys, Medium
 from node.recorder.lived_time import LivedTime
 from node.recorder.recovery import Recovered, last_written, recover
 from node.recorder.ring import Ring
 from node.recorder.storage import Storage, sentence
 from node.sealing.keys import SigningKey
+from node.volume import Volume
 
 PREALLOCATE_SECONDS = 75  # a minute, and what rate control overshoots
 MOST_EPOCH = 1 << 31
@@ -56,17 +58,30 @@ class RecoveredRing:
         return next((one.trouble for one in reversed(self.recovered) if one.trouble), None)
 
 
-def make_directories(paths: PathsSection) -> None:
-    """Those that a new node does not have yet."""
+def make_directories(paths: PathsSection, *, volume: Volume) -> None:
+    """Those that a new node does not have yet; and none of them keeps what a power cut left half made."""
     for path, mode in ((paths.ring, 0o750), (paths.documents, 0o755), (paths.audit, 0o750)):
-        Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+        make_directory(Path(path), mode=mode, volume=volume)
+    for kept in (paths.documents, paths.audit):
+        sweep_unfinished(Path(kept), volume=volume)
 
 
-def open_slot(path: Path) -> Slot:
+def open_slot(path: Path, *, volume: Volume) -> Slot:
     """The key slot; made only where there is nothing. One that cannot be read is refused, and never made anew."""
-    if path.exists():
-        return Slot(EpochKeys(path), created=False)
-    return Slot(EpochKeys.create(path), created=True)
+    medium = medium_at(path)
+    if medium == "file":
+        make_directory(path.parent, mode=0o750, volume=volume)
+        volume.sync_directory(path.parent)  # whoever made the slot may have died before its name lasted
+        sweep_unfinished(path.parent, volume=volume)
+    if volume.exists(path):
+        return Slot(EpochKeys(path, medium=medium, volume=volume), created=False)
+    return Slot(EpochKeys.create(path, volume=volume), created=True)
+
+
+def medium_at(path: Path) -> Medium:
+    """A part of its own, or a file in a file system."""
+    real = path.resolve()
+    return "part" if real.is_relative_to("/sys") or real.is_char_device() else "file"
 
 
 def destroy_overdue(slot: Slot, time: LivedTime, storage: Storage) -> Destruction:
@@ -79,14 +94,13 @@ def destroy_overdue(slot: Slot, time: LivedTime, storage: Storage) -> Destructio
 
 def deletion_at(path: Path) -> Deletion:
     """Whether overwriting a key there leaves nothing of it: on a part of its own, and not in a file system."""
-    real = path.resolve()
-    return "proven" if real.is_relative_to("/sys") or real.is_char_device() else "unlink"
+    return "proven" if medium_at(path) == "part" else "unlink"
 
 
-def recovered_ring(directory: Path, signing: SigningKey) -> RecoveredRing:
+def recovered_ring(directory: Path, signing: SigningKey, *, volume: Volume) -> RecoveredRing:
     """Finish what was cut, and find what was written last."""
-    recovered = recover(directory, signing)
-    return RecoveredRing(recovered, last_written(directory, most=LOOKED_AT))
+    recovered = recover(directory, signing, volume=volume)
+    return RecoveredRing(recovered, last_written(directory, most=LOOKED_AT, volume=volume))
 
 
 def preallocate_bytes(config: NodeConfig) -> int:

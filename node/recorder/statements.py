@@ -4,6 +4,7 @@ from node.bus import Bus
 from node.clock import Clock
 from node.mandate.ids import new_ulid
 from node.messages import RecorderAlive, RecorderReport
+from node.recorder import wear
 from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.footage import Footage
@@ -103,7 +104,11 @@ class Statements:
         said_all = self._said_size == self._log.size and not self._storage.in_trouble("checkpoint")
         if said_all or not self._checkpoint.due():
             return
-        said = self._log.checkpoint()
+        try:
+            said = self._log.checkpoint()
+        except OSError as error:
+            self._storage.failed("audit log", error)
+            return
         try:
             self._log.keep(said)
         except OSError as error:
@@ -146,4 +151,5 @@ class Statements:
             documents_refused=self._keeper.refused,
             messages_refused=self._bus.counts.refused,
             events_waiting=len(self._events),
+            slot_wear=wear.level(self._keys.header) if self._deletion == "proven" else "good",
         )

@@ -63,8 +63,8 @@ def test_each_kind_has_its_own_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "left"),
     [
-        ("open 1", OLD), ("open 2", OLD), ("write 1", OLD), ("flush 1", OLD), ("fchmod 1", OLD), ("fsync 1", OLD),
-        ("rename 1", OLD), ("open 3", NEW), ("fsync 2", NEW), ("close 1", NEW),
+        ("open 1", OLD), ("fchmod 1", OLD), ("pwrite 1", OLD), ("fsync 1", OLD), ("close 1", OLD),
+        ("rename 1", OLD), ("open 2", NEW), ("fsync 2", NEW), ("close 2", NEW),
     ],
 )  # fmt: skip
 def test_a_call_that_fails_leaves_the_old_document_or_the_new_one(
@@ -85,8 +85,8 @@ def test_the_bytes_last_before_the_name_changes_and_the_name_before_commit_retur
     seen: list[str] = []
     with fails_at("nothing", 1, seen):
         DocumentStore(tmp_path).commit("mandate", NEW)
-    kept = [name for name in seen if name in {"write", "flush", "fsync", "rename", "close"}]
-    assert kept == ["write", "flush", "fsync", "rename", "fsync", "close"]
+    kept = [name for name in seen if name in {"pwrite", "fsync", "rename", "close"}]
+    assert kept == ["pwrite", "fsync", "close", "rename", "fsync", "close"]
 
 
 def test_who_may_read_a_document_lasts_as_its_bytes_do(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from node.recorder.daemon import Recorder, build
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
 from node.sealing.keys import read_verifying_key
+from node.volume import DISK, Volume
 
 M = TypeVar("M", bound=Message)
 PATIENCE = 200
@@ -58,6 +59,8 @@ class Station:
     config: NodeConfig
     clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(start_utc_ns=START_NS))
     senders: tuple[Daemon, ...] = ("camera", "uplink")
+    volume: Volume = DISK
+    recorders_bus: type[Bus] = Bus
 
     def __post_init__(self) -> None:
         self.run = Path(self.config.paths.run)
@@ -82,8 +85,10 @@ class Station:
         for heard in self.heard.values():
             heard.clear()
         self.turn = None
-        self.bus = Bus("recorder", run=self.run, peers=self.peers)
-        self.recorder = build(self.config, clock=clock or self.clock, bus=self.bus, allow_demo_root=True)
+        self.bus = self.recorders_bus("recorder", run=self.run, peers=self.peers)
+        self.recorder = build(
+            self.config, clock=clock or self.clock, bus=self.bus, allow_demo_root=True, volume=self.volume
+        )
         for _ in range(PATIENCE):
             if self.bus.send(JOINED, to="camera") and self.bus.send(JOINED, to="uplink"):
                 return

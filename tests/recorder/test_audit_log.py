@@ -15,7 +15,15 @@ from node.clock import SimulatedClock
 from node.errors import Refused
 from node.formats import audit
 from node.formats.audit import AuditEntry
-from node.recorder.audit_log import AuditLog, LogFull, check_audit, lines, read_checkpoint
+from node.recorder.audit_log import (
+    MAX_LOG_BYTES,
+    REMEMBERED_IDS,
+    AuditLog,
+    LogFull,
+    check_audit,
+    lines,
+    read_checkpoint,
+)
 
 SIGNING = signing_key("test-node")
 ID = "01KAR0F2T9Z6S3X8V1N4K7J5H0"
@@ -60,9 +68,11 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
     """Opens the log, as a start does."""
     made: list[AuditLog] = []
 
-    def open_log(**bounds: int) -> AuditLog:
+    def open_log(*, most_bytes: int = MAX_LOG_BYTES, most_ids: int = REMEMBERED_IDS) -> AuditLog:
         clock = SimulatedClock(start_utc_ns=START_NS)
-        made.append(AuditLog(tmp_path, clock=clock, signing=SIGNING, **bounds))
+        made.append(
+            AuditLog(tmp_path, clock=clock, signing=SIGNING, most_bytes=most_bytes, most_ids=most_ids)
+        )
         return made[-1]
 
     yield open_log

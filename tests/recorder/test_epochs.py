@@ -64,7 +64,7 @@ def test_a_new_key_slot_is_of_the_reference_size_and_its_owners_alone(tmp_path: 
 def test_a_key_slot_is_never_written_over(path: Path, keys: EpochKeys) -> None:
     capture(keys)
     before = path.read_bytes()
-    with pytest.raises(Refused, match="is not written over"):
+    with pytest.raises(Refused, match="never written over"):
         EpochKeys.create(path)
     assert path.read_bytes() == before
 

@@ -17,11 +17,11 @@ def test_the_log_is_synced_before_a_file_changes_and_the_file_before_the_floor(r
     with fails_at("nothing", 1, seen):
         ready.keeper.take(sealed)
     effects = [name for name in seen if name in {"fdatasync", "rename", "pwrite"}]
-    assert effects == ["pwrite", "fdatasync", "rename", "rename", "pwrite"]
+    assert effects == ["pwrite", "fdatasync", "pwrite", "rename", "pwrite", "rename", "pwrite", "pwrite"]
 
 
-CALLS = ["pwrite 1", "fdatasync 1", "fsync 1", "rename 1", "fsync 2", "fsync 3", "rename 2", "fsync 4", "pwrite 2",
-         "fsync 5"]  # fmt: skip
+CALLS = ["pwrite 1", "fdatasync 1", "pwrite 2", "fsync 1", "rename 1", "fsync 2", "pwrite 3", "fsync 3", "rename 2",
+         "fsync 4", "pwrite 4", "pwrite 5", "fsync 5"]  # fmt: skip
 
 
 @pytest.mark.parametrize("place", CALLS)
@@ -51,7 +51,9 @@ def test_a_failure_at_any_call_never_leaves_the_camera_with_what_it_refuses(
     assert (ready.versions[2], ready.store.read("approved_masks"), ready.keeper.floors.masks) == (3, new, 3)
 
 
-@pytest.mark.parametrize("place", ["pwrite 1", "fsync 1", "rename 1", "fsync 2", "pwrite 2", "fsync 3"])
+@pytest.mark.parametrize(
+    "place", ["pwrite 1", "pwrite 2", "fsync 1", "rename 1", "fsync 2", "pwrite 3", "pwrite 4", "fsync 3"]
+)
 @pytest.mark.parametrize("kind", ["root", "mandate"])
 def test_a_failure_at_any_call_leaves_the_old_document_or_the_new_one_and_it_may_be_sent_again(
     place: str, kind: str, ready: Desk
