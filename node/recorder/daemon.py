@@ -125,7 +125,7 @@ def build(
         ring=ring,
         clock=clock,
         storage=storage,
-        finish_later=partial(finish, signing=own.signing),
+        finish_later=partial(finish, signing=own.signing, volume=volume),
         retention_hours=keeper.retention_hours,
         last=found.last,
         unfinished=found.unfinished,
