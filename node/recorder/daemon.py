@@ -70,7 +70,8 @@ def build(
     overdue = start.destroy_overdue(slot, time, storage)
     start.make_directories(paths, volume=volume)
     own = read_private_keys(Path(paths.node_key))
-    found = start.recovered_ring(Path(paths.ring), own.signing, volume=volume)
+    marker = start.ring_marker(paths, storage, volume=volume)
+    found = start.recovered_ring(Path(paths.ring), own.signing, marker=marker, volume=volume)
     ring = Ring(
         directory=Path(paths.ring),
         keys=slot.keys,
@@ -80,6 +81,7 @@ def build(
         preallocate_bytes=start.preallocate_bytes(config),
         reserve_bytes=config.ring.reserve_bytes,
         latest_start=time.lived_ns,
+        marker=marker,
         volume=volume,
     )
     start.number_on(slot, ring)

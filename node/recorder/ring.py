@@ -22,6 +22,7 @@ from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.recorder.epochs import Destruction, EpochKeys
+from node.recorder.ring_volume import RingMarker
 from node.recorder.segment_file import SegmentFile
 from node.sealing.keys import SigningKey
 from node.volume import DISK, Volume, write_all
@@ -56,6 +57,7 @@ class KeptSegment:
 class Ring:
     """All segments of one directory, which is the only truth: the index is rebuilt from the files alone.
 
+    `marker`: whether this is the ring's volume at all (None: it is); where it is not, nothing is read or written.
     `latest_start`: from no later time on does a segment's key live, whatever its header says (None: as that says).
     """
 
@@ -70,6 +72,7 @@ class Ring:
         preallocate_bytes: int,
         reserve_bytes: int = 0,
         latest_start: Callable[[], int] | None = None,
+        marker: RingMarker | None = None,
         volume: Volume = DISK,
     ) -> None:
         self._directory = directory
@@ -81,7 +84,10 @@ class Ring:
         self._preallocate_bytes = preallocate_bytes
         self._reserve_bytes = reserve_bytes
         self._latest_start = latest_start
-        self._kept = [_kept(path, volume) for path in segment_paths(directory, volume=volume)]
+        self._marker = marker
+        self._found = is_there(marker)
+        paths = segment_paths(directory, volume=volume) if self._found else []
+        self._kept = [_kept(path, volume) for path in paths]
         self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
         self._swept: frozenset[int] | None = None
@@ -199,7 +205,11 @@ class Ring:
         return self._free() >= self._reserve_bytes + need
 
     def try_disk(self) -> None:
-        """Make room for a segment, and write and sync a little file; `OSError` says what the disk says."""
+        """Make room for a segment, and write and sync a little file; `OSError` says what the disk says.
+
+        `Refused` where the ring's volume has come since the start: whoever starts anew finds what is on it.
+        """
+        self._check_volume()
         if not self.make_room(self._preallocate_bytes):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
         trial = self._directory / TRIAL_NAME
@@ -225,6 +235,7 @@ class Ring:
             raise Refused("a segment's start is too long")
         if header.segment != message.segment:
             raise Refused("a segment's header names another segment")
+        self._check_volume()
         while self._kept and self._size + self._preallocate_bytes > self._capacity_bytes:
             self._evict()
         if not self.make_room(self._preallocate_bytes):
@@ -251,6 +262,12 @@ class Ring:
             )
         )
         self._open = header.segment, epoch, file
+
+    def _check_volume(self) -> None:
+        if self._marker is not None:
+            self._marker.check()
+        if not self._found:
+            raise Refused("the ring's volume has come: the recorder must start anew on it")
 
     def _file_of(self, segment: str, index: int) -> SegmentFile:
         if self._open is None or self._open[0] != segment:
@@ -297,6 +314,16 @@ class Ring:
         self._volume.unlink(kept.path)
         self._kept.remove(kept)
         self._size -= kept.size
+
+
+def is_there(marker: RingMarker | None) -> bool:
+    """Whether the ring's volume is."""
+    try:
+        if marker is not None:
+            marker.check()
+    except OSError:
+        return False
+    return True
 
 
 def segment_paths(directory: Path, *, volume: Volume = DISK) -> list[Path]:

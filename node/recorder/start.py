@@ -14,7 +14,8 @@ from node.messages import StoredSegment
 from node.recorder.epochs import Destruction, EpochKeys, Medium
 from node.recorder.lived_time import LivedTime
 from node.recorder.recovery import Recovered, last_written, recover
-from node.recorder.ring import Ring
+from node.recorder.ring import Ring, is_there
+from node.recorder.ring_volume import RingMarker
 from node.recorder.storage import Storage, sentence
 from node.sealing.keys import SigningKey
 from node.volume import Volume
@@ -62,7 +63,7 @@ def make_directories(paths: PathsSection, *, volume: Volume) -> None:
     """Those that a new node does not have yet; and none of them keeps what a power cut left half made."""
     for path, mode in ((paths.ring, 0o750), (paths.documents, 0o755), (paths.audit, 0o750)):
         make_directory(Path(path), mode=mode, volume=volume)
-    for kept in (paths.documents, paths.audit):
+    for kept in (paths.ring, paths.documents, paths.audit):
         sweep_unfinished(Path(kept), volume=volume)
 
 
@@ -97,8 +98,22 @@ def deletion_at(path: Path) -> Deletion:
     return "proven" if medium_at(path) == "part" else "unlink"
 
 
-def recovered_ring(directory: Path, signing: SigningKey, *, volume: Volume) -> RecoveredRing:
+def ring_marker(paths: PathsSection, storage: Storage, *, volume: Volume) -> RingMarker:
+    """The marker of the ring's volume; a wrong or missing one is told, and the ring stays shut until it is there."""
+    marker = RingMarker(Path(paths.ring), Path(paths.audit), volume=volume)
+    try:
+        marker.check()
+    except OSError as error:
+        storage.failed("ring", error)
+    return marker
+
+
+def recovered_ring(
+    directory: Path, signing: SigningKey, *, marker: RingMarker, volume: Volume
+) -> RecoveredRing:
     """Finish what was cut, and find what was written last."""
+    if not is_there(marker):
+        return RecoveredRing((), ())
     recovered = recover(directory, signing, volume=volume)
     return RecoveredRing(recovered, last_written(directory, most=LOOKED_AT, volume=volume))
 

@@ -151,26 +151,26 @@ class Script:
         if self._last is not None:
             self.station.tell(self._last)  # whoever was not answered asks again
         now_s = self.station.clock.boottime_ns() / NS
-        self._film(20, now_s + 5)
+        self.film(20, now_s + 5)
 
     @property
     def steps(self) -> tuple[tuple[str, Callable[[], None]], ...]:
         return (
-            ("the first start", self.station.start),
+            ("the first start", self.start),
             ("first documents", self._first_documents),
-            ("a segment, the first key", lambda: self._film(1, 1)),
-            ("entries for others", self._entries),
-            ("a second epoch", lambda: self._film(2, 11 * MINUTE)),
-            ("masks are widened", lambda: self._document(self._office.wider)),
+            ("a segment, the first key", lambda: self.film(1, 1)),
+            ("entries for others", self.entries),
+            ("a second epoch", lambda: self.film(2, 11 * MINUTE)),
+            ("masks are widened", lambda: self.document(self._office.wider)),
             ("three more, the oldest evicted", self._evicting),
-            ("a segment is cut: its camera is gone", self._cut),
-            ("the disk is full, and empty again", self._full),
+            ("a segment is cut: its camera is gone", lambda: self.cut(6, 14 * MINUTE)),
+            ("the disk is full, and empty again", self._full_twice),
             ("a new mandate and root", self._second_documents),
             ("the time floor persisted", lambda: self.station.after(11 * MINUTE)),
             ("the first keys destroyed", lambda: self._until(62 * MINUTE)),
-            ("a segment under a new key", lambda: self._film(9, 63 * MINUTE)),
-            ("orderly end, and a second start", self._restart),
-            ("a segment after it", lambda: self._film(10, 75 * MINUTE)),
+            ("a segment under a new key", lambda: self.film(9, 63 * MINUTE)),
+            ("orderly end, and a second start", self.restart),
+            ("a segment after it", lambda: self.film(10, 75 * MINUTE)),
             ("the orderly end", self.station.stop),
         )
 
@@ -185,53 +185,72 @@ class Script:
         self.life.filmed[one.header.segment] = one
         return one
 
-    def _film(self, number: int, at_s: float, *, records: int = 3) -> None:
+    def film(self, number: int, at_s: float, *, records: int = 3) -> None:
         self.station.ask(*self._say(number, at_s, records=records).messages)
 
-    def _entries(self) -> None:
+    def entries(self) -> None:
         for _ in range(2):
             self._sent += 1
             self._last = AuditRequest(ulid(self._sent), "live", f"grant {self._sent}")
             self.station.tell(self._last)
         self.station.after(11)  # a checkpoint
 
-    def _document(self, raw: bytes) -> None:
+    def document(self, raw: bytes) -> None:
         self._sent += 1
         arrived = DocumentArrived(ulid(self._sent), self._office.sealed(raw))
         self.station.tell(arrived, sender="uplink")
 
-    def _first_documents(self) -> None:
+    @property
+    def documents(self) -> tuple[bytes, ...]:
+        """In the order in which they can be taken."""
+        office = self._office
+        return office.mandate, office.masks, office.wider, office.second_mandate, office.second_root
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the script began."""
+        return self.station.clock.boottime_ns() / NS
+
+    def start(self) -> None:
+        """A start, and a camera that says how it looks."""
+        self.station.start()
         self.station.step()
         assert self.station.recorder is not None
         self.station.recorder._keeper.camera_looks(GEOMETRY)
-        self._document(self._office.mandate)
-        self._document(self._office.masks)
+
+    def _first_documents(self) -> None:
+        self.document(self._office.mandate)
+        self.document(self._office.masks)
 
     def _second_documents(self) -> None:
-        self._document(self._office.second_mandate)
-        self._document(self._office.second_root)
+        self.document(self._office.second_mandate)
+        self.document(self._office.second_root)
 
     def _evicting(self) -> None:
         for number in (3, 4, 5):
-            self._film(number, 11 * MINUTE + 10 * number)
+            self.film(number, 11 * MINUTE + 10 * number)
 
-    def _cut(self) -> None:
-        one = self._say(6, 14 * MINUTE)
+    def cut(self, number: int, at_s: float) -> None:
+        """A camera that goes away."""
+        one = self._say(number, at_s)
         self.station.ask(*one.messages[:3])
         self.station.tell(CameraAlive(CAMERA, 0))
         self.station.after(16)
 
-    def _full(self) -> None:
-        one = self._say(7, 15 * MINUTE, records=16)
+    def _full_twice(self) -> None:
+        self.full(7, 15 * MINUTE)
+        self.film(8, 16 * MINUTE)
+
+    def full(self, number: int, at_s: float) -> None:
+        """A disk that is full in the middle of a segment that has outgrown its room, and then is not."""
+        one = self._say(number, at_s, records=16)
         self.station.ask(*one.messages[:12])
         self.volume.full = True
         self.station.ask(one.messages[12])
         self.station.after(2)
         self.volume.full = False
         self.station.after(11)
-        self._film(8, 16 * MINUTE)
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
         self.station.stop()
-        self.station.start()
-        self.station.step()
+        self.start()

@@ -100,7 +100,9 @@ def test_an_entry_that_a_killed_process_wrote_lasts_before_it_is_answered_again(
 
 def open_log(folder: Path, volume: CrashVolume) -> AuditLog:
     clock = SimulatedClock(start_utc_ns=START_NS)
-    return AuditLog(folder, clock=clock, signing=signing_key("test-node"), volume=volume)
+    log = AuditLog(folder, clock=clock, signing=signing_key("test-node"), volume=volume)
+    log.checkpoint()  # which opens the file
+    return log
 
 
 def left_at_worst(volume: CrashVolume) -> Image:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from fakes.loop_disk import CannotRun, mounted, new_image
 from recorder.footage import Footage, footage
 from recorder.station import Station, config_in
 
@@ -39,10 +40,6 @@ SECONDS = (1.0, 4.0)
 """Between which the daemon is killed, after its segment began."""
 
 
-class CannotRun(Exception):  # noqa: N818 — not an error: a machine
-    """This machine does not let a disk be made."""
-
-
 @dataclass
 class Kill:
     """What one kill came to."""
@@ -55,36 +52,12 @@ class Kill:
     broken: list[str]
 
 
-def run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CannotRun(f"{' '.join(command)}: {done.stderr.strip() or 'failed'}")
-
-
-@contextmanager
-def mounted(image: Path, place: Path) -> Iterator[None]:
-    """An image as a file system, by a loop device."""
-    place.mkdir(exist_ok=True)
-    run(["mount", "-o", "loop", str(image), str(place)])
-    try:
-        yield
-    finally:
-        run(["umount", str(place)])
-
-
 @contextmanager
 def disk(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """A fresh ext4 on a loop device: the image's file, and where it is mounted."""
-    if os.geteuid() != 0:
-        raise CannotRun("only root can mount a loop device")
-    if shutil.which("mkfs.ext4") is None:
-        raise CannotRun("there is no mkfs.ext4")
-    image = folder / "disk.img"
-    with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
-    run(["mkfs.ext4", "-q", str(image)])
-    with mounted(image, folder / "disk"):
-        yield image, folder / "disk"
+    """The image's file, and where it is mounted."""
+    new_image(folder / "disk.img", DISK_BYTES)
+    with mounted(folder / "disk.img", folder / "disk"):
+        yield folder / "disk.img", folder / "disk"
 
 
 class Torture:
