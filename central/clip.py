@@ -1,12 +1,14 @@
 """From opened fragments to an MP4 that any player shows: the same pictures, remuxed, never encoded again."""
 
 import io
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.subtitles.stream import SubtitleStream  # noqa: TC002 — like the others of this library
 from av.video.stream import VideoStream
 
 from node.clock import NS
@@ -16,10 +18,29 @@ from node.errors import Damaged
 _OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
 
 
-class ClipWriter:
-    """Writes one MP4. Times are those of the capture: a gap in the footage is a gap in the clip."""
+_STYLE = (
+    b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
+    b"SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
+    b"BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\r\nStyle: Default,Arial,16,&Hffffff,"
+    b"&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,0\r\n\r\n[Events]\r\n"
+    b"Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\r\n"
+)
+"""The encoder of mov_text asks for a style as SubStation Alpha spells it."""
+_CAPTIONS = Fraction(1, 1000)
 
-    def __init__(self, path: Path, init: bytes, timescale: int) -> None:
+
+class ClipWriter:
+    """Writes one MP4. Times are those of the capture: a gap in the footage is a gap in the clip.
+
+    `caption` says what the subtitle track shows at a moment (UTC nanoseconds): once a second of footage.
+    """
+
+    def __init__(
+        self, path: Path, init: bytes, timescale: int, *, caption: Callable[[int], str] | None = None
+    ) -> None:
+        self._caption = caption
+        self._subtitles: SubtitleStream | None = None
+        self._captioned_ms = -1
         self._init = init
         self._path = path
         self._timescale = timescale
@@ -64,6 +85,22 @@ class ClipWriter:
                 packet.stream = stream
                 output.mux(packet)
                 self.frames += 1
+            if first is not None:
+                self._show(output, utc_ns)
+
+    def _show(self, output: OutputContainer, utc_ns: int) -> None:
+        """The caption of the second that a fragment begins in."""
+        start_ms = (utc_ns - (self._origin_ns or 0)) // 1_000_000
+        if self._subtitles is None or self._caption is None or start_ms <= self._captioned_ms:
+            return
+        text = self._caption(utc_ns).encode()
+        packet = av.Packet(len(text).to_bytes(2, "big") + text)
+        packet.stream = self._subtitles
+        packet.time_base = _CAPTIONS
+        packet.pts = packet.dts = start_ms
+        packet.duration = 1000
+        output.mux(packet)
+        self._captioned_ms = start_ms
 
     def close(self) -> None:
         """Finish the file."""
@@ -74,4 +111,10 @@ class ClipWriter:
         output = av.open(str(self._path), "w", format="mp4", options=_OPTIONS)
         stream = output.add_stream_from_template(template)
         stream.time_base = Fraction(1, self._timescale)
+        if self._caption is not None:
+            self._subtitles = output.add_stream("mov_text")
+            self._subtitles.time_base = _CAPTIONS
+            self._subtitles.codec_context.subtitle_header = _STYLE
+            self._subtitles.codec_context.time_base = _CAPTIONS
+            self._subtitles.codec_context.open()
         return output, stream

@@ -8,6 +8,7 @@ from typing import Literal
 from node.errors import CannotOpen, Damaged, Refused
 from node.formats import segment as fmt
 from node.formats import slot
+from node.formats.bundle_reader import CarriedSegment
 from node.formats.segment import Gap, Record, RecordOpener, RecordType, SegmentHeader
 from node.sealing.keys import PrivateKeys, VerifyingKey, read_verifying_key, verifies
 from node.sealing.recipients import Subset, unwrap
@@ -109,14 +110,47 @@ def opened(
 ) -> OpenedSegment:
     """One segment's content; `Refused` (also `CannotOpen`, `Damaged`) if these keys do not open it."""
     data = _bytes(path)
-    try:
-        segment = fmt.read(data)
-    except Damaged as error:
-        raise Damaged(f"{path.name}: {error}") from error
+    segment = _taken_apart(data, path)
     epoch_key = epochs.get(segment.epoch)
     if epoch_key is None:
         raise CannotOpen(f"{path.name}: the key of its epoch was destroyed: nobody can open it any more")
-    key, subset = _segment_key(segment, epoch_key, keys, path)
+    layer_key = fmt.epoch_layer_key(epoch_key, segment.header.segment)
+    return _opened(segment, data, path, layer_key=layer_key, keys=keys, node=node)
+
+
+def opened_from_bundle(
+    carried: CarriedSegment, *, keys: Mapping[str, PrivateKeys], node: VerifyingKey | None
+) -> OpenedSegment:
+    """The same of a segment that a bundle carries."""
+    name = carried.told.segment if carried.told else f"number {carried.number}"
+    path = Path(f"segment {name}")
+    segment = _taken_apart(carried.data, path)
+    result = _opened(
+        segment, carried.data, path, layer_key=carried.layer_key, keys=keys, node=node, from_bundle=True
+    )
+    if not carried.is_as_told:
+        result.notes.append("it is not, byte for byte, the segment that the manifest names")
+    return result
+
+
+def _taken_apart(data: bytes, path: Path) -> fmt.Segment:
+    try:
+        return fmt.read(data)
+    except Damaged as error:
+        raise Damaged(f"{path.name}: {error}") from error
+
+
+def _opened(
+    segment: fmt.Segment,
+    data: bytes,
+    path: Path,
+    *,
+    layer_key: bytes,
+    keys: Mapping[str, PrivateKeys],
+    node: VerifyingKey | None,
+    from_bundle: bool = False,
+) -> OpenedSegment:
+    key, subset = _segment_key(segment, layer_key, keys, path)
     result = OpenedSegment(
         path=path,
         header=segment.header,
@@ -126,7 +160,7 @@ def opened(
         signature=_verdict(segment, node),
         notes=list(segment.damage),
     )
-    if segment.header.segment not in path.name:
+    if not from_bundle and segment.header.segment not in path.name:
         result.notes.append(f"the file was renamed: its header says segment {segment.header.segment}")
     records = _records(RecordOpener(segment, data, key), result)
     first = next((record for _, record in records if record is not None), None)
@@ -143,7 +177,7 @@ def node_key(path: Path | None) -> VerifyingKey | None:
 
 
 def _segment_key(
-    segment: fmt.Segment, epoch_key: bytes, keys: Mapping[str, PrivateKeys], path: Path
+    segment: fmt.Segment, layer_key: bytes, keys: Mapping[str, PrivateKeys], path: Path
 ) -> tuple[bytes, Subset]:
     subsets = segment.header.subsets
     usable = [n for n, subset in enumerate(subsets) if keys.keys() >= set(subset)]
@@ -153,7 +187,7 @@ def _segment_key(
             f"{path.name}: it takes {len(subsets[0])} different keys of {', '.join(everyone)}; "
             f"given: {', '.join(sorted(keys)) or 'none'}"
         )
-    wraps = fmt.open_wraps(segment, epoch_key)
+    wraps = fmt.lift(segment, layer_key)
     context = fmt.wrap_context(segment.header_bytes)
     recipients = {owner: key.recipient for owner, key in keys.items()}
     for number in usable:

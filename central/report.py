@@ -39,8 +39,49 @@ class ClipLine(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class FindingLine(msgspec.Struct, frozen=True):
+    """One thing that was checked of a bundle: `good`, `bad` or `not checked`."""
+
+    number: str
+    verdict: str
+    what: str
+
+
+class MandateLine(msgspec.Struct, frozen=True):
+    """The decision that footage was taken under."""
+
+    digest: str
+    reference: str
+    version: int
+    controller: str
+    site: str
+    timezone: str
+    purpose: str
+
+
+class ReleaseLine(msgspec.Struct, frozen=True):
+    """The release whose bundle was opened."""
+
+    bundle_sha256: str
+    order: str
+    order_digest: str
+    case: str
+    recipient: str
+    signed_by: tuple[str, ...]
+    node: str
+    node_key: str
+    made_by: str
+    made: str
+    time_trust: str
+    start: str
+    until: str
+    missing: tuple[GapLine, ...]
+    mandates: tuple[MandateLine, ...]
+    findings: tuple[FindingLine, ...]
+
+
 class Report(msgspec.Struct, frozen=True):
-    """One opening."""
+    """One opening. `release` is None where no bundle was opened, but a ring or segments."""
 
     clips: tuple[ClipLine, ...]
     frames: int
@@ -51,6 +92,7 @@ class Report(msgspec.Struct, frozen=True):
     segments: tuple[SegmentLine, ...]
     gaps: tuple[GapLine, ...]
     not_opened: tuple[str, ...]
+    release: ReleaseLine | None = None
 
     def as_json(self) -> bytes:
         """Indented JSON."""
@@ -74,4 +116,23 @@ class Report(msgspec.Struct, frozen=True):
         mandates = sorted({line.mandate for line in self.segments})
         masks = sorted({line.masks or "none (the mandate says: nothing to mask)" for line in self.segments})
         lines += [f"mandate {', '.join(mandates)}", f"mask set {', '.join(masks)}"]
+        lines += self._release_lines()
         return "".join(f"{printable(line)}\n" for line in lines)
+
+    def _release_lines(self) -> list[str]:
+        told = self.release
+        if told is None:
+            return []
+        lines = [
+            f"release {told.order} (order {told.order_digest}), case {told.case}, to {told.recipient}",
+            f"signed by {', '.join(told.signed_by)}",
+            f"asked for {told.start} to {told.until}; bundle made by {told.made_by} {told.node} at {told.made}",
+            f"bundle SHA-256 {told.bundle_sha256}",
+        ]
+        lines += [f"missing {gap.start} to {gap.until}: {gap.reason}" for gap in told.missing]
+        for mandate in told.mandates:
+            lines.append(
+                f"decision {mandate.reference} version {mandate.version} of {mandate.controller}: {mandate.site}"
+            )
+        lines += [f"{found.number} {found.verdict}: {found.what}" for found in told.findings]
+        return [one_line(line) for line in lines]

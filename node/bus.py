@@ -72,6 +72,9 @@ ROUTES: Final[Mapping[type[Message], Route]] = {
     m.AuditCheckpoint: _route("recorder", "uplink"),
     m.DocumentArrived: _route("uplink commissioning", "recorder"),
     m.DocumentAnswered: _route("recorder", "uplink commissioning"),
+    m.ReleaseChunk: _route("recorder", "uplink"),
+    m.ReleaseEnded: _route("recorder", "uplink"),
+    m.ReleaseTaken: _route("uplink", "recorder"),
     m.CameraReport: _route("camera", "recorder uplink"),
     m.RecorderReport: _route("recorder", "uplink"),
 }

@@ -11,6 +11,7 @@ from node.names import Name
 
 MAX_CONFIG_BYTES = 64 * 1024
 FilePath = Annotated[str, Meta(pattern=r"\A/[^\x00-\x1f\x7f]*\Z", max_length=255)]
+FilePathOrNone = Annotated[str, Meta(pattern=r"\A(/[^\x00-\x1f\x7f]*)?\Z", max_length=255)]
 HostName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9:][A-Za-z0-9.:-]*\Z", max_length=253)]
 UserName = Annotated[str, Meta(pattern=r"\A[a-z_][a-z0-9_-]{0,31}\Z")]
 Side = Annotated[int, Meta(ge=32, le=8192)]
@@ -66,6 +67,7 @@ class PathsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node_key: FilePath = "/var/lib/stolpe/node.key"
     camera_key: FilePath = "/run/credentials/stolpe-camera.service/camera.key"
     outbox: FilePath = "/var/lib/stolpe-uplink/outbox.sqlite"
+    release_medium: FilePathOrNone = ""
     run: FilePath = "/run/stolpe"
 
 

@@ -17,6 +17,7 @@ Daemon = Literal["camera", "recorder", "uplink", "commissioning"]
 
 MAX_TOLD_SEGMENTS = 8
 MAX_DOCUMENT_MESSAGE_BYTES = 768 * 1024
+MAX_CHUNK_BYTES = 512 * 1024
 Short = Annotated[str, Meta(max_length=64)]
 Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Line = Annotated[str, Meta(max_length=400)]
@@ -217,6 +218,35 @@ class DocumentAnswered(_Message, frozen=True):
     reason: Line
 
 
+# A release on its way out: by pieces that only those who signed its order can read.
+
+
+class ReleaseChunk(_Message, frozen=True):
+    """The next piece of a release, `number` counting from 0, sealed. Nobody may keep it beyond `expires_ns` (UTC)."""
+
+    order: Ulid
+    number: Count
+    data: Annotated[bytes, Meta(max_length=MAX_CHUNK_BYTES)]
+    expires_ns: Nanoseconds
+
+
+class ReleaseEnded(_Message, frozen=True):
+    """No piece follows; `number` is how many there were. `stopped`: it is not whole, and why."""
+
+    order: Ulid
+    number: Count
+    outcome: Literal["finished", "stopped"]
+    reason: Line
+
+
+class ReleaseTaken(_Message, frozen=True):
+    """The broker has that piece, or the word that it was the last; or it refuses it, and why."""
+
+    order: Ulid
+    number: Count
+    refused: Line = ""
+
+
 # What each daemon tells of itself, for state and health. Nothing here depends on what masks hide.
 
 
@@ -288,6 +318,9 @@ Message = (
     | AuditCheckpoint
     | DocumentArrived
     | DocumentAnswered
+    | ReleaseChunk
+    | ReleaseEnded
+    | ReleaseTaken
     | CameraReport
     | RecorderReport
 )

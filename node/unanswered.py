@@ -12,9 +12,20 @@ RESEND_NS = NS
 
 
 class Unanswered(Generic[K, M]):
-    """Messages by what their answer names. `worth` says what is given up first when there are too many."""
+    """Messages by what their answer names. `worth` says what is given up first when there are too many.
 
-    def __init__(self, *, clock: Clock, most: int, worth: Callable[[M], int] = lambda _: 0) -> None:
+    `resend_ns`: how long an answer may take; what is large is not sent again each second.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        most: int,
+        worth: Callable[[M], int] = lambda _: 0,
+        resend_ns: int = RESEND_NS,
+    ) -> None:
+        self._resend_ns = resend_ns
         self._clock = clock
         self._most = most
         self._worth = worth
@@ -43,13 +54,17 @@ class Unanswered(Generic[K, M]):
         self._due_ns.pop(key, None)
         return self._kept.pop(key, None)
 
+    def soon(self) -> None:
+        """All of it is due now: whoever answers has begun anew."""
+        self._due_ns = dict.fromkeys(self._kept, self._clock.boottime_ns())
+
     def due(self) -> Iterator[M]:
-        """What must be sent now, in the order it came: new, or unanswered for a second.
+        """What must be sent now, in the order it came: new, or unanswered for a second (or `resend_ns`).
 
         Answers may be settled while it is iterated; what the iteration does not come to stays due.
         """
         now_ns = self._clock.boottime_ns()
         for key in [key for key, due_ns in self._due_ns.items() if due_ns <= now_ns]:
             if key in self._kept:
-                self._due_ns[key] = now_ns + RESEND_NS
+                self._due_ns[key] = now_ns + self._resend_ns
                 yield self._kept[key]

@@ -32,6 +32,9 @@ AuditCommitted    recorder                         camera,uplink,commissioning
 AuditCheckpoint   recorder                         uplink
 DocumentArrived   uplink,commissioning             recorder
 DocumentAnswered  recorder                         uplink,commissioning
+ReleaseChunk      recorder                         uplink
+ReleaseEnded      recorder                         uplink
+ReleaseTaken      uplink                           recorder
 CameraReport      camera                           recorder,uplink
 RecorderReport    recorder                         uplink
 """

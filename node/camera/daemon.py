@@ -3,6 +3,7 @@
 Its parts are put together in `build`; `CameraDaemon.step` is its unit of work.
 """
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ from node.messages import (
 from node.sealing.aead import fastest_aead
 from node.service import Every
 
+_LOG = logging.getLogger(__name__)
 ALIVE_SECONDS, REPORT_SECONDS = 1.0, 2.0
 HAND_OVER_ROUNDS, HAND_OVER_ROUND_S = 120, 0.1
 GIVE_UP_ROUNDS = 30
@@ -129,6 +131,7 @@ class CameraDaemon:
         self._alive_due = Every(ALIVE_SECONDS, clock=clock)
         self._report_due = Every(REPORT_SECONDS, clock=clock)
         self._told_dark: DarkReason | str | None = ""
+        self._logged: tuple[DarkReason | None, str] | None = None
         self._met: dict[str, str] = {}
 
     @property
@@ -221,11 +224,16 @@ class CameraDaemon:
         self._bus.send(alive, to="uplink")
 
     def _report(self) -> None:
+        dark = self._filming.dark
+        detail = self._documents.trouble or self._filming.poses.refused
+        if (dark, detail) != self._logged:
+            self._logged = dark, detail
+            _LOG.info(
+                "%s%s", f"dark, {dark}" if dark else "filming", f": {detail}" if dark and detail else ""
+            )
         report = self._reporter.report(
-            self._documents.in_force,
-            detail=self._documents.trouble or self._filming.poses.refused,
-            messages_refused=self._bus.counts.refused,
+            self._documents.in_force, detail=detail, messages_refused=self._bus.counts.refused
         )
         self._bus.send(report, to="recorder")
         if self._bus.send(report, to="uplink"):
-            self._told_dark = self._filming.dark
+            self._told_dark = dark

@@ -226,6 +226,15 @@ class DocumentReply(_Payload, frozen=True, kw_only=True, tag="stolpe/document-re
     reason: Line
 
 
+class ReleaseEnd(_Payload, frozen=True, kw_only=True, tag="stolpe/release-end/1"):
+    """No piece of that order's release follows. `pieces` is how many there were; `stopped`: it is not whole."""
+
+    order: Ulid
+    outcome: Literal["finished", "stopped"]
+    pieces: Count
+    reason: Line
+
+
 Payload = (
     Status
     | Birth
@@ -237,6 +246,7 @@ Payload = (
     | Event
     | Checkpoint
     | DocumentReply
+    | ReleaseEnd
 )
 
 

@@ -130,7 +130,7 @@ def seal_wraps(
     packed: bytes, *, header: bytes, aead: AeadName, segment: str, epoch: int, epoch_key: bytes
 ) -> bytes:
     """The wraps under the epoch layer: what retention destroys."""
-    layer = Aead(aead, _epoch_layer_key(epoch_key, segment))
+    layer = Aead(aead, epoch_layer_key(epoch_key, segment))
     return _U32.pack(epoch) + layer.seal(0, packed, sha256(header).digest())
 
 
@@ -223,8 +223,13 @@ def read(data: bytes | memoryview) -> Segment:
 
 def open_wraps(segment: Segment, epoch_key: bytes) -> tuple[bytes, ...]:
     """Lift the epoch layer: the wraps, one for each subset of the header. `CannotOpen` if the key is another."""
+    return lift(segment, epoch_layer_key(epoch_key, segment.header.segment))
+
+
+def lift(segment: Segment, layer_key: bytes) -> tuple[bytes, ...]:
+    """The same with the key of this segment's layer alone, as a bundle has it."""
     header = segment.header
-    layer = Aead(header.aead, _epoch_layer_key(epoch_key, header.segment))
+    layer = Aead(header.aead, layer_key)
     packed = layer.open(0, segment.sealed_wraps[_U32.size :], sha256(segment.header_bytes).digest())
     wraps, position = [], 0
     while position + _U16.size <= len(packed):
@@ -327,5 +332,6 @@ def _record_binding(header_digest: bytes, index: int) -> bytes:
     return header_digest + index.to_bytes(8, "big")
 
 
-def _epoch_layer_key(epoch_key: bytes, segment: str) -> bytes:
+def epoch_layer_key(epoch_key: bytes, segment: str) -> bytes:
+    """The key of one segment's epoch layer. It tells nothing of the epoch's key, nor of another segment's layer."""
     return derive(epoch_key, info=b"stolpe epoch layer v1\x00" + segment.encode())

@@ -61,6 +61,10 @@ class Topics:
         """Events of one kind that a person must look at."""
         return f"{self.root}/alarm/{_word(kind)}"
 
+    def release(self, order: str, piece: int | Literal["end"]) -> str:
+        """One sealed piece of a release, or the word that none follows."""
+        return f"{self.root}/release/{order}/{piece}"
+
     def may_answer_on(self, topic: str) -> bool:
         """Whether a Response Topic is one of the node's own: below `reply/`, in plain words."""
         head = f"{self.root}/reply/"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from node.errors import Refused
 from node.files import replace_whole
-from node.mandate.signatures import MAX_DOCUMENT_BYTES
+from node.mandate.signatures import MAX_DOCUMENT_BYTES, parse
 from node.volume import DISK, Volume
 
 Kind = Literal["root", "mandate", "masks", "approved_masks"]
@@ -17,6 +17,8 @@ Kind = Literal["root", "mandate", "masks", "approved_masks"]
 which proves that a widened one in `masks` uncovers nothing."""
 
 MAX_ROOTS = 1000
+MAX_ARCHIVED = 64
+"""Mandates that are kept for the footage that was taken under them."""
 
 
 class Unreadable(Refused):
@@ -48,6 +50,35 @@ class DocumentStore:
 
     def _root_path(self, version: int) -> Path:
         return self._directory / f"root-{version:04d}.jws.json"
+
+    def archive_mandate(self, data: bytes) -> bool:
+        """Keep a mandate under its digest, for footage outlives what it was taken under; False if it is there.
+
+        Of more than `MAX_ARCHIVED` the one that was archived first goes.
+        """
+        path = self._archived(parse(data).digest)
+        if self._volume.exists(path):
+            return False
+        replace_whole(path, data, volume=self._volume)
+        kept = sorted(self._archive_paths(), key=lambda one: (one.stat().st_mtime_ns, one.name))
+        for old in kept[:-MAX_ARCHIVED]:
+            self._volume.unlink(old)
+        return True
+
+    def archived_mandate(self, digest: bytes) -> bytes | None:
+        """The signed bytes of the mandate with that digest; None if it is not there."""
+        return self._read(self._archived(digest))
+
+    def archived_mandates(self) -> tuple[bytes, ...]:
+        """All that are kept."""
+        found = (self._read(path) for path in sorted(self._archive_paths()))
+        return tuple(data for data in found if data is not None)
+
+    def _archived(self, digest: bytes) -> Path:
+        return self._directory / f"mandate-{digest.hex()}.jws.json"
+
+    def _archive_paths(self) -> list[Path]:
+        return list(self._directory.glob("mandate-*.jws.json"))
 
     def commit(self, kind: Kind, data: bytes) -> None:
         """Put a document in force. After a power cut at any point there is the old one or the new one, whole."""

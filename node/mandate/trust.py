@@ -118,11 +118,23 @@ def grant(data: bytes, *, under: Mandate, node: str, now_ns: int, used: Collecti
 
 
 def order(
-    data: bytes, *, under: Mandate, node: str, now_ns: int, used: Collection[str]
+    data: bytes,
+    *,
+    under: Mandate,
+    node: str,
+    now_ns: int,
+    used: Collection[str],
+    revoked: Collection[str] = frozenset(),
 ) -> Believed[ReleaseOrder]:
-    """A release order signed by the threshold of distinct releasers; `under` is the segment's own mandate."""
+    """A release order signed by the threshold of distinct releasers; `under` is the segment's own mandate.
+
+    That it has ended changes nothing: its footage can be released for as long as it lives. `revoked` are the persons
+    whom a later mandate has revoked.
+    """
     signed = parse(data)
     document = decode(signed.payload, ReleaseOrder)
+    for person in sorted(set(revoked) & set(signed.claimed)):
+        raise Refused(f"release order: signed by {person}, who was revoked since")
     signers = verified_signers(signed, _signature_keys(under, "releaser"))
     _enough(len(signers), under.release.threshold, "releasers")
     if document.recipient not in under.release.recipients:

@@ -95,6 +95,7 @@ class AuditLog:
         self._file: OpenFile | None = None  # opened when it is needed: the disk may not be ready for it yet
         self._torn = True  # behind the last good entry there may be anything
         self._kept: Head | None = None
+        self._last_line = b""
 
     @property
     def size(self) -> int:
@@ -110,6 +111,11 @@ class AuditLog:
     def head(self) -> Head:
         """Where the log stands."""
         return self._head
+
+    @property
+    def last_line(self) -> bytes:
+        """The entry that this instance committed last, with its newline; empty if it has committed none."""
+        return self._last_line
 
     def close(self) -> None:
         """Let go of the file; every entry in it is synced."""
@@ -171,7 +177,7 @@ class AuditLog:
                 f"the audit log has {self._bytes >> 20} MiB and takes no more: it must be rolled over"
             )
         self._write(line)
-        self._head = self._head.after(line)
+        self._head, self._last_line = self._head.after(line), line
         _remember(self._ids, entry, self._most_ids)
         return entry.index
 
@@ -189,8 +195,9 @@ class AuditLog:
     def _opened(self) -> OpenFile:
         """The file; an altered one has been given another name before."""
         if self._set_aside is not None:
-            self._volume.rename(self._path, self._path.with_name(self._set_aside))
-            self._volume.sync_directory(self._path.parent)  # before another file takes the name
+            if self._volume.exists(self._path):  # it was not only the syncing that failed before
+                self._volume.rename(self._path, self._path.with_name(self._set_aside))
+            self._volume.sync_directory(self._path.parent)
             self._set_aside = None
         if self._file is None:
             if self._volume.exists(self._path):

@@ -26,17 +26,22 @@ from node.messages import (
     EventTaken,
     Message,
     OpenSegment,
+    ReleaseTaken,
     SealedRecord,
     UplinkAlive,
 )
 from node.recorder import start
 from node.recorder.audit_desk import AuditDesk
 from node.recorder.audit_log import AuditLog
+from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import EpochKeys, SlotFailed
 from node.recorder.footage import Footage
 from node.recorder.keeper import Keeper, Verdict
 from node.recorder.lived_time import LivedTime
+from node.recorder.outlets import Endings
 from node.recorder.recovery import finish
+from node.recorder.release import Releases
+from node.recorder.release_medium import ReleaseMedium
 from node.recorder.ring import Ring
 from node.recorder.statements import Statements
 from node.recorder.storage import Events, Storage, sentence
@@ -83,14 +88,38 @@ def build(
     start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing, volume=volume)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
+    consumed = ConsumedOrders(Path(paths.documents))
+    endings = Endings(bus=bus, clock=clock)
+    store = DocumentStore(Path(paths.documents), volume=volume)
+    releases = Releases(
+        node=config.node.id,
+        store=store,
+        ring=ring,
+        keys=slot.keys,
+        log=log,
+        desk=desk,
+        consumed=consumed,
+        endings=endings,
+        bus=bus,
+        clock=clock,
+        time=time,
+        signing=own.signing,
+    )
     keeper = Keeper(
         node=config.node.id,
-        store=DocumentStore(Path(paths.documents), volume=volume),
+        store=store,
         keys=slot.keys,
         log=log,
         recipient=own.recipient,
         first_root=start.first_root(Path(paths.root)),
         allow_demo_root=allow_demo_root,
+        clock=clock,
+        note=desk.note,
+        release=releases.take,
+    )
+    medium = ReleaseMedium(
+        Path(paths.release_medium) if paths.release_medium else None,
+        keeper=keeper,
         clock=clock,
         note=desk.note,
     )
@@ -137,6 +166,8 @@ def build(
         log=log,
         desk=desk,
         keeper=keeper,
+        releases=releases,
+        medium=medium,
         upkeep=upkeep,
         storage=storage,
         events=events,
@@ -157,6 +188,8 @@ class Recorder:
         log: AuditLog,
         desk: AuditDesk,
         keeper: Keeper,
+        releases: Releases,
+        medium: ReleaseMedium,
         upkeep: Upkeep,
         storage: Storage,
         events: Events,
@@ -169,6 +202,8 @@ class Recorder:
         self._log = log
         self._desk = desk
         self._keeper = keeper
+        self._releases = releases
+        self._medium = medium
         self._upkeep = upkeep
         self._storage = storage
         self._events = events
@@ -180,19 +215,25 @@ class Recorder:
         A disk that fails is told, and tried again here: being started anew would not mend it. One that hangs does not
         let this return, and the watchdog bites.
         """
-        message = self._bus.receive(timeout_s=timeout_s)
+        wait_s = self._releases.wait_s
+        message = self._bus.receive(timeout_s=timeout_s if wait_s is None else min(timeout_s, wait_s))
         if message is not None:
             self._take(message)
         self._upkeep.tend()
+        if not self._releases.is_running:  # an order on a medium waits for the one before
+            self._medium.tend()
+        self._releases.tend()
         self._statements.tell()
         return True
 
     def close(self) -> None:
         """An orderly end: the open segment finished, the time persisted, everything let go of."""
+        self._releases.stop("the recorder was stopped: the order is used up, and another one is needed")
         self._footage.cut()
         self._ring.close()
         self._upkeep.persist()
         self._desk.note("recorder_stopped", "recorder")
+        self._releases.tend()
         self._statements.tell_last()
         self._log.close()
         self._keys.close()
@@ -215,8 +256,11 @@ class Recorder:
                 self._document(message)
             case EventTaken():
                 self._events.settle((message.id, message.stage))
+            case ReleaseTaken():
+                self._releases.taken(message)
             case UplinkAlive():
                 self._statements.uplink_is(message.instance)
+                self._releases.uplink_is(message.instance)
             case _:
                 raise AssertionError(f"the bus let a {type(message).__name__} in")
 

@@ -104,6 +104,14 @@ class EpochKeys:
         """That epoch's key, or None if it was destroyed."""
         return next((entry.key for entry in self._slots.values() if entry.epoch == epoch), None)
 
+    def entry(self, epoch: int) -> EpochSlot | None:
+        """Key and destroy-at of that epoch, or None if it was destroyed."""
+        return next((entry for entry in self._slots.values() if entry.epoch == epoch), None)
+
+    def length_ns(self, retention_ns: int) -> int:
+        """How long an epoch is: so much earlier than its retention footage may go."""
+        return max(retention_ns // (slot.slot_count(self._size) - SPARE_SLOTS), MIN_EPOCH_NS)
+
     def for_capture(self, start_ns: int, *, mandate: bytes, retention_ns: int) -> tuple[int, bytes]:
         """Epoch and key for a segment that begins at `start_ns` under the mandate of that digest."""
         prefix = mandate[: slot.MANDATE_PREFIX_BYTES]

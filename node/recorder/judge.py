@@ -74,8 +74,7 @@ def judge(raw: bytes, situation: Situation) -> Change | None:
             _grant(raw, situation)
             raise Refused("grant: it is good, but this node cannot show anything live yet")
         case ReleaseOrder():
-            _order(raw, situation)
-            raise Refused("release order: it is good, but this node cannot release anything yet")
+            raise ValueError("a release order changes no document: `node.recorder.release` acts on it")
 
 
 def _root(raw: bytes, now: Situation) -> Change | None:
@@ -148,11 +147,6 @@ def _grant(raw: bytes, now: Situation) -> None:
     trust.grant(
         raw, under=_mandate_in_force(now, "grant"), node=now.node, now_ns=now.now.utc_ns, used=frozenset()
     )
-
-
-def _order(raw: bytes, now: Situation) -> None:
-    under = _mandate_in_force(now, "release order")
-    trust.order(raw, under=under, node=now.node, now_ns=now.now.utc_ns, used=frozenset())
 
 
 def _mandate_in_force(now: Situation, what: str) -> Mandate:

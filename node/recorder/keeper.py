@@ -7,6 +7,7 @@ finished by the next start, or by the same document sent again.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from node.clock import Clock
 from node.errors import Refused
@@ -21,6 +22,7 @@ from node.recorder.allowance import Allowance
 from node.recorder.audit_log import AuditLog, LogFull
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Change, Situation, is_approved, judge, kind_of
+from node.recorder.release import OutletFor
 from node.sealing.keys import RecipientKey
 from node.sealing.post import open_for_node
 
@@ -36,9 +38,18 @@ class Verdict:
     reason: str
 
 
-class Keeper:
-    """Takes documents as they come, sealed. `first_root`: the bytes that somebody put on this node by hand.
+class Release(Protocol):
+    """What begins a release, or refuses its order."""
 
+    def __call__(self, raw: bytes, situation: Situation, *, outlet_for: OutletFor | None) -> str:
+        """What is answered, or `Refused`. Without an outlet it goes over the bus."""
+        ...
+
+
+class Keeper:
+    """Takes documents as they come, sealed. `release` acts on release orders.
+
+    `first_root`: the bytes that somebody put on this node by hand.
     `note` writes into the log what happened, now or as soon as the log takes it.
     """
 
@@ -53,6 +64,7 @@ class Keeper:
         first_root: bytes,
         allow_demo_root: bool,
         clock: Clock,
+        release: Release,
         note: Callable[[str, str, str], None],
     ) -> None:
         self._node = node
@@ -64,6 +76,7 @@ class Keeper:
         self._first_root = first_root
         self._allow_demo_root = allow_demo_root
         self._clock = clock
+        self._release = release
         self._refusals = Allowance(REFUSALS_AN_HOUR, clock=clock)
         self._stopped = False
         self._geometry: Geometry | None = None
@@ -106,10 +119,13 @@ class Keeper:
             self._store, root=self.root(), node=self._node, floors=self.floors, geometry=self._geometry
         )
 
-    def take(self, sealed: bytes) -> Verdict:
-        """Open, verify, write down, commit. `OSError`: it may be in force or not, and must be sent again."""
+    def take(self, document: bytes, *, by_hand: OutletFor | None = None) -> Verdict:
+        """Open, verify, write down, commit. `OSError`: it may be in force or not, and must be sent again.
+
+        `by_hand`: it came on a medium, where it need not be sealed, and where a release goes.
+        """
         try:
-            return self._taken(sealed)
+            return self._taken(document, by_hand)
         except OSError:
             self.unsettled = True
             raise
@@ -135,6 +151,8 @@ class Keeper:
             self._store.commit("approved_masks", masks)
             self.generation += 1
         found = self.in_force()
+        if found.mandate is not None:
+            self._store.archive_mandate(found.mandate.raw)
         floors = self._keys.header.floors
         self._raise(
             replace(
@@ -147,13 +165,18 @@ class Keeper:
         )
         self.unsettled = False
 
-    def _taken(self, sealed: bytes) -> Verdict:
+    def _taken(self, document: bytes, by_hand: OutletFor | None) -> Verdict:
         if self.unsettled:
             self.settle()
         kind: DocumentKind | None = None
         try:
-            raw = open_for_node(sealed, node=self._node, key=self._recipient)
+            is_open = by_hand is not None and kind_of(document) is not None
+            raw = document if is_open else open_for_node(document, node=self._node, key=self._recipient)
             kind = kind_of(raw)
+            if kind == "release":
+                said = self._release(raw, self._situation(), outlet_for=by_hand)
+                self.accepted += 1
+                return Verdict(True, kind, said)
             change = judge(raw, self._situation())
         except Refused as refusal:
             return self._refuse(kind, f"{refusal}")
@@ -192,6 +215,8 @@ class Keeper:
         if change.root is not None:
             self._store.commit_root(change.root, change.raw)
         for kind in change.files:
+            if kind == "mandate":  # first: no footage is taken under one that is not kept for its release
+                self._store.archive_mandate(change.raw)
             self._store.commit(kind, change.raw)
         self._raise(change.floors)
         self.unsettled = False

@@ -124,6 +124,16 @@ class Ring:
         """How many records of it are on the disk."""
         return self._open[2].records if self._open else 0
 
+    @property
+    def open_start_ns(self) -> int | None:
+        """When it begins, as its name says; None if none is being written."""
+        return KeptSegment(self._open[2].path, 0, None).start_ns if self._open else None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next segment makes the oldest one go."""
+        return self._size + self._preallocate_bytes > self._capacity_bytes
+
     def accept(self, message: SegmentMessage) -> None:
         """Let expire what is due, then `write`."""
         self.expire()

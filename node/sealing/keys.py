@@ -7,6 +7,7 @@ secrecy is not wanted. Private files have mode 0600; the public half stands besi
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -245,6 +246,11 @@ def verifies(key: VerifyingKey, signature: bytes, message: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def fingerprint(key: VerifyingKey) -> str:
+    """`sha256:` and hex of the 32 bytes of a public Ed25519 key: how people compare it."""
+    return f"sha256:{sha256(key.public_bytes_raw()).hexdigest()}"
 
 
 def recipient_key(key: Jwk) -> HpkePublic:

@@ -26,6 +26,7 @@ from node.uplink.noticeboard import Noticeboard
 from node.uplink.outbox import Outbox
 from node.uplink.own_events import OwnEvents
 from node.uplink.publisher import Publisher
+from node.uplink.releases import Releases
 from node.uplink.session import Session
 from node.uplink.stamps import Stamps
 from node.uplink.watch import Watch
@@ -57,6 +58,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus) -> "Uplink":
         reply=publisher.reply,
         take_over=session.take_over,
     )
+    releases = Releases(bus=bus, topics=topics, clock=clock, stamp=stamp, post=publisher.post)
     noticeboard = Noticeboard(
         settings=config.uplink,
         instance=instance,
@@ -83,6 +85,7 @@ def build(config: NodeConfig, *, clock: Clock, bus: Bus) -> "Uplink":
         session=session,
         publisher=publisher,
         documents=documents,
+        releases=releases,
         noticeboard=noticeboard,
     )
 
@@ -105,6 +108,7 @@ class Uplink:
         session: Session,
         publisher: Publisher,
         documents: Documents,
+        releases: Releases,
         noticeboard: Noticeboard,
     ) -> None:
         self._where = f"{broker.host}:{broker.port}"
@@ -119,6 +123,7 @@ class Uplink:
         self._session = session
         self._publisher = publisher
         self._documents = documents
+        self._releases = releases
         self._noticeboard = noticeboard
         self._alive = Every(ALIVE_SECONDS, clock=clock)
         self._away_ns: int | None = None
@@ -181,6 +186,9 @@ class Uplink:
                 self._documents.committed(message)
             case m.DocumentAnswered():
                 self._documents.answered(message)
+            case m.ReleaseChunk() | m.ReleaseEnded():
+                self._releases.take(message)
+                self._publisher.pump()
             case _:  # the bus has let nothing else through
                 raise AssertionError(f"the uplink got {type(message).__name__}")
 

@@ -12,6 +12,7 @@ class Letter:
     retain: bool = False
     expiry_s: int | None = None
     correlation: bytes | None = None
+    is_json: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from node.uplink.states import event as event_payload
 MOST_ON_THE_WAY: Final = 20
 MAX_REPLIES: Final = 32
 REFUSED_AGAIN_NS: Final = 60 * NS
+TOO_LATE: Final = "its time is over"
 _LOG = logging.getLogger(__name__)
 
 
@@ -30,6 +31,17 @@ _LOG = logging.getLogger(__name__)
 class _Kept:
     payload: Payload
     expiry_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What goes out once: `letter` makes it at that moment, None if it is too late. `settle` hears what became of it.
+
+    It is told None, or why the broker does not have it.
+    """
+
+    letter: Callable[[], Letter | None]
+    settle: Callable[[str | None], None]
 
 
 class Publisher:
@@ -48,6 +60,8 @@ class Publisher:
         self._due: dict[str, None] = {}
         self._replies: deque[Letter] = deque()
         self._letters: deque[tuple[Key, Letter]] = deque()
+        self._posts: deque[str] = deque()  # topics, of which each post has its own
+        self._posted: dict[str, Post] = {}
         self._on_the_way: dict[int, tuple[Letter, Key | None]] = {}
         self._missing: dict[Key, set[str]] = {}  # topics on which the broker does not have it yet
         self._again_ns: dict[Key, int] = {}
@@ -110,6 +124,11 @@ class Publisher:
             self.replies_dropped += 1
         self._replies.append(letter)
 
+    def post(self, topic: str, post: Post) -> None:
+        """After everything else, once there is a session. Whoever posts bounds how many wait."""
+        self._posts.append(topic)
+        self._posted[topic] = post
+
     def acknowledged(self, answers: list[Acknowledged]) -> None:
         """What the broker says of what was sent."""
         done: list[Key] = []
@@ -118,6 +137,9 @@ class Publisher:
             if sent is None:
                 continue
             letter, key = sent
+            post = self._posted.pop(letter.topic, None)
+            if post is not None:
+                post.settle(answer.refused)
             if answer.refused is not None:
                 self._refused(letter, key, answer.refused)
             elif key in self._missing:
@@ -131,7 +153,7 @@ class Publisher:
                 self._missing.pop(key, None)
 
     def pump(self) -> None:
-        """Send what there is room for: state, then replies, then events in the order of their numbers."""
+        """Send what there is room for: state, replies, events in the order of their numbers, then posts."""
         if not self.connected:
             return
         self._gather()
@@ -157,6 +179,12 @@ class Publisher:
         if self._letters:
             key, letter = self._letters.popleft()
             return letter, key
+        while self._posts:
+            topic = self._posts.popleft()
+            posted = self._posted[topic].letter()
+            if posted is not None:
+                return posted, None
+            self._posted.pop(topic).settle(TOO_LATE)
         return None
 
     def _gather(self) -> None:
@@ -179,8 +207,10 @@ class Publisher:
         return [Letter(topic, payload) for topic in topics]
 
     def _put_back(self, letter: Letter, key: Key | None) -> None:
-        """State is told anew and events come from the outbox again; only a reply is nowhere else."""
-        if key is None and not letter.retain:
+        """State is told anew and events come from the outbox again; only replies and posts are nowhere else."""
+        if letter.topic in self._posted:
+            self._posts.appendleft(letter.topic)
+        elif key is None and not letter.retain:
             self._replies.appendleft(letter)
 
     def _refused(self, letter: Letter, key: Key | None, reason: str) -> None:

@@ -213,7 +213,7 @@ class _Connection:
     def publish(self, letter: Letter) -> int | None:
         """In the daemon's thread."""
         properties = _properties(PacketTypes.PUBLISH)
-        properties.ContentType = "application/json"
+        properties.ContentType = "application/json" if letter.is_json else "application/octet-stream"
         if letter.expiry_s is not None:
             properties.MessageExpiryInterval = letter.expiry_s
         if letter.correlation is not None:

@@ -72,7 +72,8 @@ class Subscriber:
             try:
                 payload = payloads.decode(heard.payload)
             except msgspec.DecodeError:
-                self.unreadable += not heard.topic.endswith("/document")  # which is for the node alone
+                others = heard.topic.endswith("/document") or "/release/" in heard.topic
+                self.unreadable += not others  # what is sealed, to the node or to those who signed an order
                 continue
             self._take(payload, heard)
 

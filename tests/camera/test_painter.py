@@ -1,5 +1,6 @@
 """The painter: exactly the mask becomes black, nothing else changes, and what cannot be painted is black as a whole."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -209,3 +210,19 @@ def test_a_masked_frame_cannot_be_made_without_a_painter() -> None:
     for maker in (None, Impostor(), Painter, object.__new__(MaskedFrame)):
         with pytest.raises(TypeError, match="only a Painter makes masked frames"):
             MaskedFrame(maker, main=raw(), lores=raw(LORES), sensor_ns=0, fault=None)  # type: ignore[arg-type]
+
+
+def test_painting_a_frame_allocates_no_picture() -> None:
+    square = np.array([[0.1, 0.1], [0.7, 0.1], [0.6, 0.8], [0.2, 0.7]])
+    size = (1920, 1080)
+    painter = Painter(rasterise((square,), full_view(sensor="t", main=size, lores=(320, 180)), guard_px=16))
+    request = ScriptedRequest((new_picture(size), new_picture((320, 180))), sensor_ns=0)
+    painter.paint(request)
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            painter.paint(request)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 16_000  # a lores plane has 57,600

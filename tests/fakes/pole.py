@@ -27,6 +27,7 @@ from node.messages import (
     Message,
     RecorderAlive,
     RecorderReport,
+    ReleaseTaken,
     Severity,
     Stage,
     VersionFloors,
@@ -145,6 +146,7 @@ class Pole:
         self.taken: list[tuple[str, Stage]] = []
         self.audited: list[AuditRequest] = []
         self.documents: list[DocumentArrived] = []
+        self.released: list[ReleaseTaken] = []
         self._spoken_ns = -NS
         self._closed = False
         self._join()
@@ -221,6 +223,8 @@ class Pole:
                     self.recorder_bus.send(
                         DocumentAnswered(message.id, accepted, "mandate", reason), to="uplink"
                     )
+            case ReleaseTaken():
+                self.released.append(message)
             case _:
                 pass
 

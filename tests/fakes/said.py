@@ -52,6 +52,9 @@ _SAID: tuple[Message, ...] = (
     m.AuditCheckpoint(size=18, head="0f" * 32, time_ns=1_793_000_000_000_000_000, signature="c2ln"),
     m.DocumentArrived(id=ULID, sealed=b"sealed"),
     m.DocumentAnswered(id=ULID, accepted=False, kind=None, reason="not for this node"),
+    m.ReleaseChunk(order=ULID, number=3, data=b"sealed", expires_ns=1_793_739_600_000_000_000),
+    m.ReleaseEnded(order=ULID, number=4, outcome="stopped", reason="nobody takes it"),
+    m.ReleaseTaken(order=ULID, number=3, refused="Not authorized"),
     m.CameraReport(
         instance=ULID,
         dark="outside_hours",

@@ -96,13 +96,23 @@ def segment(
         raise NotReadable("magic")
     encoded, position = _block(data, 8, 1, 65_536)
     header = _header(encoded)
-    block, position = _block(data, position, 4, 262_144)
-    bound = sha256(encoded).digest()
+    block, _ = _block(data, position, 4, 262_144)
     epoch_key = epochs.get(struct.unpack(">I", block[:4])[0])
     if epoch_key is None:
         raise StaysSealed("no epoch key")
     info = b"stolpe epoch layer v1\0" + header["segment"].encode()
     layer = HKDF(SHA256(), 32, None, info).derive(epoch_key)
+    return lifted_segment(data, layer=layer, people=people, subset=subset, node=node)
+
+
+def lifted_segment(
+    data: bytes, *, layer: bytes, people: Mapping[str, Json], subset: Sequence[str], node: Json
+) -> Read:
+    """The same with the key of this segment's epoch layer, as a bundle has it."""
+    encoded, position = _block(data, 8, 1, 65_536)
+    header = _header(encoded)
+    block, position = _block(data, position, 4, 262_144)
+    bound = sha256(encoded).digest()
     wraps = list(_wraps(_Layer(header, layer, bound).open(0, block[4:])))
     if len(wraps) != len(header["subsets"]):
         raise NotReadable("wraps")

@@ -13,6 +13,7 @@ COUNTS = {
     "keys": (40, 31),
     "documents": (52, 43),
     "audit": (50, 41),
+    "bundles": (32, 25),
     "poses": (16, 12),
 }
 """How many there are, and how many of them are broken."""
@@ -50,4 +51,4 @@ def test_every_test_key_says_that_it_is_one() -> None:
 
 
 def test_the_vectors_stay_small() -> None:
-    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 450_000
+    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 560_000

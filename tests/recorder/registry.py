@@ -29,7 +29,9 @@ from node.masks.geometry import Geometry, full_view
 from node.recorder.audit_desk import AuditDesk
 from node.recorder.audit_log import MAX_LOG_BYTES, AuditLog, lines
 from node.recorder.epochs import EpochKeys
+from node.recorder.judge import Situation
 from node.recorder.keeper import Keeper, Verdict
+from node.recorder.release import OutletFor
 from node.recorder.storage import Storage
 from node.sealing.keys import PrivateKeys, public_halves
 from node.sealing.post import seal_to_node
@@ -53,6 +55,7 @@ class Desk:
     demo: bool = True
     clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(start_utc_ns=START_NS))
     opened: list[Callable[[], None]] = field(default_factory=list)
+    released: list[tuple[bytes, OutletFor | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         (self.folder / "documents").mkdir()
@@ -86,10 +89,16 @@ class Desk:
             first_root=self.first_root,
             allow_demo_root=self.demo,
             clock=self.clock,
+            release=self.release,
             note=self.desk.note,
         )
         if geometry is not None:
             self.keeper.camera_looks(geometry)
+
+    def release(self, raw: bytes, situation: Situation, *, outlet_for: OutletFor | None) -> str:
+        """What the keeper hands on of a release order."""
+        self.released.append((raw, outlet_for))
+        return "on its way"
 
     def sealed(self, raw: bytes) -> bytes:
         return seal_to_node(raw, node=NODE, key=public_halves(self.keys["node"].public)[1])

@@ -86,6 +86,7 @@ def test_what_a_killed_process_left_unsynced_is_made_to_last_by_the_next(
 def test_an_entry_that_a_killed_process_wrote_lasts_before_it_is_answered_again(tmp_path: Path) -> None:
     volume = CrashVolume(tmp_path)
     log = open_log(tmp_path, volume)
+    log.checkpoint()  # so that the file is open
     volume.kill_before = len(volume.ops) + 2  # the cut of what may be torn, the write, and not the sync
     with pytest.raises(Killed):
         log.commit(by="camera", action="live", subject="grant", id=ULID)
@@ -156,7 +157,9 @@ def test_a_log_that_was_altered_is_never_lost_while_it_is_set_aside(tmp_path: Pa
     altered = b"not an entry" + b"\n" * 2
     (tmp_path / "audit.jsonl").write_bytes(altered)
     volume = CrashVolume(tmp_path)
-    open_log(tmp_path, volume).close()
+    log = open_log(tmp_path, volume)
+    log.note("recorder_started", "recorder")
+    log.close()
     surviving = Surviving(volume)
     for _ in range(len(volume.ops) + 1):
         for point in surviving.points():

@@ -162,8 +162,7 @@ def test_a_grant_is_verified_and_refused_for_what_this_node_cannot_do(good: bool
     assert verdict.kind == "grant"
 
 
-@pytest.mark.parametrize("good", [True, False])
-def test_an_order_is_verified_and_refused_for_what_this_node_cannot_do(good: bool, ready: Desk) -> None:
+def test_an_order_is_handed_to_the_release_desk_and_changes_no_document(ready: Desk) -> None:
     order = ReleaseOrder(
         id=new_ulid(START_NS),
         node=NODE,
@@ -173,10 +172,17 @@ def test_an_order_is_verified_and_refused_for_what_this_node_cannot_do(good: boo
         recipient="police",
         expires=START + timedelta(days=1),
     )
-    signers = ("releaser-1", "releaser-2") if good else ("releaser-1",)
-    verdict = ready.take(ready.signed(order, *signers))
-    assert refused(verdict, "cannot release anything yet" if good else "1 of the 2 releasers")
-    assert verdict.kind == "release"
+    raw, before = ready.signed(order, "releaser-1", "releaser-2"), ready.keeper.generation
+    verdict = ready.take(raw)
+    assert (verdict.accepted, verdict.kind, verdict.reason) == (True, "release", "on its way")
+    assert ready.released == [(raw, None)]
+    assert ready.keeper.generation == before
+
+
+def test_the_mandate_in_force_is_kept_under_its_digest_for_the_footage_that_outlives_it(ready: Desk) -> None:
+    assert ready.take(ready.next_mandate(2)).accepted
+    versions = sorted(decode(parse(raw).payload, Mandate).version for raw in ready.store.archived_mandates())
+    assert versions == [1, 2]
 
 
 @pytest.mark.parametrize("sealed", [b"", b"not sealed", bytes(2000)])

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -30,6 +31,7 @@ START_S, BACK_S = 30.0, 20.0
 LOST_S = 2.0
 """At most so much of what was filmed may be lost."""
 GOP_S = 1.0
+AFTERWARDS_S = 2.5
 FULL_S = 14.0
 """Longer than what the camera keeps for a recorder."""
 
@@ -58,11 +60,11 @@ class Story:
         return [gap for gap in self.gaps if gap[1] > self.done_at.get("disk", float("inf"))]
 
     def lost(self, name: str) -> float:
-        """Seconds of film around that moment which nobody can see, though the camera lived."""
-        at = self.done_at[name]
-        before = [until for start, until in self.fragments if start <= at]
-        after = [start for start, _ in self.fragments if start > at]
-        return max(0.0, min(after) - max(before)) if before and after else float("inf")
+        """Seconds of film, from that moment until some time after all was well, which nobody can see."""
+        since, until = self.done_at[name] - GOP_S, self.done_at[name] + self.back_after[name] + AFTERWARDS_S
+        there = [found for found in self.fragments if since <= found[0] <= until]
+        holes = [max(0.0, after[0] - before[1]) for before, after in pairwise(there)]
+        return sum(holes) if holes else float("inf")
 
     def lost_before(self, name: str) -> float:
         """Seconds of film up to that moment, at which the camera died, which nobody can see."""

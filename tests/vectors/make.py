@@ -17,6 +17,7 @@ import msgspec
 from vectors import (
     make_audit,
     make_broken_segments,
+    make_bundles,
     make_documents,
     make_keys,
     make_poses,
@@ -27,6 +28,7 @@ from vectors.shelf import (
     FOLDER,
     SUFFIXES,
     ExpectedAudit,
+    ExpectedBundle,
     ExpectedDocument,
     ExpectedKeyFile,
     ExpectedPose,
@@ -44,7 +46,13 @@ class Vector(NamedTuple):
     name: str
     data: bytes
     expected: (
-        ExpectedSegment | ExpectedSlot | ExpectedKeyFile | ExpectedDocument | ExpectedAudit | ExpectedPose
+        ExpectedSegment
+        | ExpectedSlot
+        | ExpectedKeyFile
+        | ExpectedDocument
+        | ExpectedAudit
+        | ExpectedBundle
+        | ExpectedPose
     )
 
 
@@ -57,6 +65,7 @@ def everything() -> Iterator[Vector]:
         ("segments", make_broken_segments.broken()),
         ("documents", make_documents.documents()),
         ("audit", make_audit.logs()),
+        ("bundles", make_bundles.bundles()),
         ("poses", make_poses.poses()),
     ):
         for name, data, expected in made:

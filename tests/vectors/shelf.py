@@ -20,6 +20,7 @@ SUFFIXES = {
     "keys": ".jwk",
     "documents": ".jws",
     "audit": ".jsonl",
+    "bundles": ".bundle",
     "poses": ".pose",
 }
 
@@ -129,6 +130,31 @@ class ExpectedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     checkpoint_violation: str | None = None
 
 
+class CarriedVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """A segment of a bundle as [number, SHA-256 of its bytes in hex, are they the manifest's, does it open]."""
+
+    number: int
+    sha256: str
+    as_told: bool
+    opens: bool
+
+
+class ExpectedBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A bundle, judged with the key of `test-node`, opened with those of `test-cissi` and `test-david`.
+
+    `manifest` None: order and manifest cannot be read; `damaged`: the reader says that something is not as it must be.
+    """
+
+    about: str
+    broken: bool
+    error: Literal["Damaged"] | None = None
+    manifest: Literal["good", "bad"] | None = None
+    end: Signature | None = None
+    damaged: bool = False
+    segments: tuple[CarriedVector, ...] = ()
+    gone: tuple[tuple[int, int], ...] = ()
+
+
 class ExpectedPose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A pose reference: its landmarks as [y, x, direction], or none where it must be refused."""
 
@@ -144,6 +170,7 @@ Expected = TypeVar(
     ExpectedKeyFile,
     ExpectedDocument,
     ExpectedAudit,
+    ExpectedBundle,
     ExpectedPose,
 )
 

@@ -1,0 +1,170 @@
+"""A burned node: its card and its key slot give the same bundle, under the same order, without the node's key.
+
+Whoever salvages signs it with their own key, as one of the mandate's people; the node's own trailers still prove
+every segment. Reads the card only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from central.opening import MAX_SLOT_BYTES, START_BYTES
+from node.clock import Instant, utc_ns
+from node.errors import Damaged, Refused
+from node.formats import bundle, slot
+from node.formats import segment as fmt
+from node.formats.bundle import BundledSegment, BundleWriter, Manifest, MissingReason, SegmentState
+from node.formats.interval import Around, Interval, missing, overlapping
+from node.formats.segment import SegmentHeader, TrailerState
+from node.formats.slot import EpochSlot
+from node.mandate import orders
+from node.mandate.documents import Mandate, ReleaseOrder, decode
+from node.mandate.signatures import parse
+from node.mandate.trust import Believed
+from node.sealing.keys import PrivateKeys, fingerprint
+
+CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What was taken out of a node. `mandates`: signed documents, from the card or from an office."""
+
+    ring: Path
+    slot: Path
+    mandates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    path: Path
+    header: SegmentHeader
+    epoch: EpochSlot | None
+
+
+def salvage(card: Card, raw: bytes, *, by: PrivateKeys, now: Instant, target: BinaryIO) -> Manifest:
+    """Write the bundle of an order; `Refused` for every reason for which the node would have refused it.
+
+    Whether the order was used before only the node knew: who salvages asks for one of their own.
+    """
+    order = decode(parse(raw).payload, ReleaseOrder)
+    interval = Interval(utc_ns(order.from_), utc_ns(order.to))
+    found = sorted(_segments(card), key=lambda one: one.header.start_ns)
+    starts = [one.header.start_ns for one in found]
+    chosen = [found[index] for index in overlapping(starts, interval)]
+    wanted = [one for one in chosen if _is_live(one, now.utc_ns)]
+    if not wanted:
+        raise Refused("there is no footage of that interval on the card that anybody could open")
+    mandates = _mandates(card, wanted)
+    believed = _entitled(raw, card, mandates, order, by=by, now=now)
+    retention_ns = max(_decoded(one).recording.retention_hours for one in mandates) * 3_600_000_000_000
+    around = Around(destroyed_ns=now.utc_ns - retention_ns, evicted=None, now_ns=now.utc_ns)
+    lost: list[MissingReason | None] = [None if _is_live(one, now.utc_ns) else "destroyed" for one in found]
+    lines = tuple(_line(one) for one in wanted)
+    manifest = Manifest(
+        made_by="salvage",
+        node=order.node,
+        signer=by.owner,
+        node_key=fingerprint(by.signing.private.public_key()),
+        order=fmt.digest_text(believed.digest),
+        from_ns=interval.from_ns,
+        until_ns=interval.until_ns,
+        made_ns=now.utc_ns,
+        time_trust=now.trust,
+        segments=lines,
+        missing=missing(starts, lost, interval, around),
+        audit=(),
+        checkpoint=None,
+    )
+    writer = BundleWriter(by.signing.sign)
+    target.write(writer.start(raw, mandates, manifest))
+    for one, line in zip(wanted, lines, strict=True):
+        _carry(writer, one, line, target)
+    target.write(writer.end())
+    return manifest
+
+
+def _is_live(one: _Found, now_ns: int) -> bool:
+    return one.epoch is not None and one.epoch.destroy_at_ns > now_ns
+
+
+def _segments(card: Card) -> Iterator[_Found]:
+    with card.slot.open("rb") as file:
+        image = file.read(MAX_SLOT_BYTES + 1)
+    if len(image) > MAX_SLOT_BYTES:
+        raise Refused(f"{card.slot}: too large for a key slot")
+    slot.read_header(image)
+    epochs = {entry.epoch: entry for entry in slot.read_slots(image).values()}
+    for path in sorted(card.ring.glob("*.seg")):
+        try:
+            with path.open("rb") as file:
+                header, _, wraps, _ = fmt.read_start(file.read(START_BYTES))
+        except (Damaged, OSError):
+            continue
+        yield _Found(path, header, epochs.get(fmt.epoch_of(wraps)))
+
+
+def _mandates(card: Card, wanted: Sequence[_Found]) -> tuple[bytes, ...]:
+    by_digest = {fmt.digest_text(parse(raw).digest): raw for raw in card.mandates}
+    named = list(dict.fromkeys(one.header.mandate for one in wanted))
+    lacking = [digest for digest in named if digest not in by_digest]
+    if lacking:
+        raise Refused(f"the mandate {lacking[0]} of its footage is needed: name it with --mandate")
+    if len(named) > bundle.MAX_MANDATES:
+        raise Refused(f"its footage was taken under {len(named)} mandates: ask in parts")
+    return tuple(by_digest[digest] for digest in named)
+
+
+def _entitled(
+    raw: bytes, card: Card, mandates: Sequence[bytes], order: ReleaseOrder, *, by: PrivateKeys, now: Instant
+) -> Believed[ReleaseOrder]:
+    under = [_decoded(one) for one in mandates]
+    known = [_decoded(one) for one in card.mandates]
+    if not any(order.node in mandate.nodes for mandate in under):
+        raise Refused(f"release order: it is for node {order.node}, this card is of another")
+    people = {person.id for mandate in under for person in mandate.people}
+    if by.owner not in people:
+        raise Refused(f"{by.owner} is nobody of the mandate: its people salvage")
+    return orders.entitled(raw, under=under, known=known, node=order.node, now_ns=now.utc_ns, used=())
+
+
+def _decoded(raw: bytes) -> Mandate:
+    return decode(parse(raw).payload, Mandate)
+
+
+def _line(one: _Found) -> BundledSegment:
+    digest, size, tail = sha256(), 0, b""
+    with one.path.open("rb") as file:
+        while data := file.read(CHUNK_BYTES):
+            digest.update(data)
+            size += len(data)
+            tail = (tail + data)[-fmt.TRAILER_BYTES :]
+    if one.epoch is None:
+        raise ValueError("only what can be opened is listed")
+    return BundledSegment(
+        segment=one.header.segment,
+        start_ns=one.header.start_ns,
+        mandate=one.header.mandate,
+        epoch=one.epoch.epoch,
+        size=size,
+        sha256=fmt.digest_text(digest.digest()),
+        state=_state(tail),
+    )
+
+
+def _state(tail: bytes) -> SegmentState:
+    if not fmt.ends_in_trailer(tail):
+        return "cut"
+    return "recovered" if tail[-fmt.SIGNATURE_BYTES - 1] == TrailerState.RECOVERED else "closed"
+
+
+def _carry(writer: BundleWriter, one: _Found, line: BundledSegment, target: BinaryIO) -> None:
+    if one.epoch is None:
+        raise ValueError("only what can be opened is carried")
+    layer_key = fmt.epoch_layer_key(one.epoch.key, one.header.segment)
+    target.write(writer.there(line.size, layer_key))
+    with one.path.open("rb") as file:
+        while data := file.read(CHUNK_BYTES):
+            target.write(writer.content(data))

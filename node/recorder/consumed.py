@@ -1,0 +1,88 @@
+"""Release orders that were acted on: each takes effect once, over restarts and power cuts.
+
+A small file beside the documents, whole or not at all, synced before the effect. What has expired anyhow is forgotten,
+judged at a time that never goes back.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from node.errors import Refused
+from node.files import replace_whole
+from node.messages import Nanoseconds
+from node.names import Ulid
+
+FILE_NAME = "consumed.json"
+MAX_CONSUMED = 1000
+MAX_FILE_BYTES = 256 * 1024
+
+State = Literal["running", "ended"]
+
+
+class _Used(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: Ulid
+    expires_ns: Nanoseconds
+    state: State
+
+
+_File = Annotated[tuple[_Used, ...], Meta(max_length=MAX_CONSUMED)]
+
+
+class ConsumedOrders:
+    """What stands in the file. One that cannot be read refuses every order: nobody knows what was used."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE_NAME
+        self._used: dict[str, _Used] = {}
+        self.unreadable = ""
+        """Why no order can be taken; empty if they can."""
+        try:
+            self._used = {one.id: one for one in _read(self._path)}
+        except Refused as refusal:
+            self.unreadable = f"{refusal}"
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """All that were used and have not expired."""
+        return frozenset(self._used)
+
+    @property
+    def interrupted(self) -> tuple[str, ...]:
+        """Those whose release was running when the recorder ended."""
+        return tuple(one.id for one in self._used.values() if one.state == "running")
+
+    def consume(self, id: str, *, expires_ns: int, now_ns: int) -> None:
+        """From here on this order was used; `Refused` if there is no room, `OSError` if the disk does not take it."""
+        if self.unreadable:
+            raise Refused(f"release order: {self.unreadable}")
+        kept = {
+            one.id: one for one in self._used.values() if one.expires_ns > now_ns or one.state == "running"
+        }
+        if len(kept) >= MAX_CONSUMED:
+            raise Refused(
+                f"release order: {MAX_CONSUMED} orders that have not expired were used: wait for one to"
+            )
+        self._write({**kept, id: _Used(id, expires_ns, "running")})
+
+    def ended(self, id: str) -> None:
+        """Its release has finished or stopped."""
+        if id in self._used:
+            self._write({**self._used, id: msgspec.structs.replace(self._used[id], state="ended")})
+
+    def _write(self, used: dict[str, _Used]) -> None:
+        replace_whole(self._path, msgspec.json.encode(tuple(used.values())) + b"\n", mode=0o640)
+        self._used = used
+
+
+def _read(path: Path) -> tuple[_Used, ...]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        return msgspec.json.decode(data, type=_File)
+    except FileNotFoundError:
+        return ()
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"{path}: which orders were used before cannot be read ({error})") from error

@@ -1,0 +1,112 @@
+"""What of the ring an order asks for: the segments, the mandates that they were taken under, and what is missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.errors import Damaged, Refused
+from node.formats import bundle
+from node.formats import segment as fmt
+from node.formats.bundle import Missing, MissingReason
+from node.formats.interval import Around, Interval, missing, overlapping
+from node.formats.segment import SegmentHeader
+from node.mandate.documents import Mandate, decode
+from node.mandate.signatures import parse
+from node.mandate.store import DocumentStore
+from node.recorder.epochs import EpochKeys
+from node.recorder.ring import HOUR_NS, KeptSegment, Ring
+
+START_BYTES = 16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One segment that the order asks for, and until when its epoch's key is there."""
+
+    path: Path
+    header: SegmentHeader
+    epoch: int
+    destroy_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What there is of an interval. `mandates`: the signed bytes of those that the segments name."""
+
+    segments: tuple[Selected, ...]
+    missing: tuple[Missing, ...]
+    mandates: tuple[bytes, ...]
+
+    @property
+    def documents(self) -> tuple[Mandate, ...]:
+        """The mandates, read."""
+        return tuple(decode(parse(raw).payload, Mandate) for raw in self.mandates)
+
+
+def select(
+    interval: Interval,
+    *,
+    ring: Ring,
+    keys: EpochKeys,
+    store: DocumentStore,
+    now_ns: int,
+    retention_hours: int,
+) -> Selection:
+    """What the ring has of the interval at `now_ns`. `Refused` if nobody could say who may release it.
+
+    `retention_hours`: the mandate's in force, for what is said of footage that is not there.
+    """
+    named = [(start, one) for one in ring.segments if (start := one.start_ns) is not None]
+    named.sort(key=lambda pair: pair[0])
+    starts = [start for start, _ in named]
+    wanted: dict[int, Selected | MissingReason] = {
+        index: _selected(named[index][1], keys, now_ns) for index in overlapping(starts, interval)
+    }
+    segments = tuple(found for found in wanted.values() if isinstance(found, Selected))
+    lost: list[MissingReason | None] = [_lost(wanted.get(index)) for index in range(len(named))]
+    if len(segments) > bundle.MAX_SEGMENTS:
+        raise Refused(
+            f"release order: it asks for {len(segments)} segments, at most {bundle.MAX_SEGMENTS} at once"
+        )
+    retention_ns = retention_hours * HOUR_NS
+    around = Around(
+        destroyed_ns=now_ns - retention_ns + keys.length_ns(retention_ns),
+        evicted=True if ring.evicted or ring.is_full else None,
+        now_ns=now_ns,
+        writing_ns=ring.open_start_ns,
+    )
+    return Selection(segments, missing(starts, lost, interval, around), _mandates(segments, store))
+
+
+def _lost(found: Selected | MissingReason | None) -> MissingReason | None:
+    return None if isinstance(found, Selected) else found
+
+
+def _selected(kept: KeptSegment, keys: EpochKeys, now_ns: int) -> Selected | MissingReason:
+    """The segment, if its epoch's key is there and its time has not come; or why it is as good as missing."""
+    if kept.epoch is None:
+        return "unknown"
+    entry = keys.entry(kept.epoch)
+    if entry is None or entry.destroy_at_ns <= now_ns:
+        return "destroyed"
+    try:
+        with kept.path.open("rb") as file:
+            header = fmt.read_start(file.read(START_BYTES))[0]
+    except (Damaged, OSError):
+        return "unknown"
+    return Selected(kept.path, header, entry.epoch, entry.destroy_at_ns)
+
+
+def _mandates(segments: Sequence[Selected], store: DocumentStore) -> tuple[bytes, ...]:
+    digests = list(dict.fromkeys(one.header.mandate for one in segments))
+    if len(digests) > bundle.MAX_MANDATES:
+        raise Refused(f"release order: its footage was taken under {len(digests)} mandates: ask in parts")
+    found = []
+    for digest in digests:
+        raw = store.archived_mandate(bytes.fromhex(digest.removeprefix("sha256:")))
+        if raw is None or fmt.digest_text(parse(raw).digest) != digest:
+            raise Refused(
+                f"release order: the mandate {digest[:19]} of its footage is not on this node any more"
+            )
+        found.append(raw)
+    return tuple(found)
