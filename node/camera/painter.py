@@ -11,6 +11,7 @@ import numpy as np
 
 from node.camera.patches import patches
 from node.camera.source import Picture, Plane, Request, new_picture
+from node.errors import one_line
 from node.masks.geometry import Size
 from node.masks.raster import Mask, MaskRaster, StreamMask
 
@@ -67,9 +68,9 @@ class Painter:
         try:
             _paint(request.main, self._main)
             _paint(request.lores, self._lores)
-        except (ValueError, TypeError, IndexError, cv2.error) as error:
+        except Exception as error:  # noqa: BLE001 — whatever it is, nothing of the picture may be seen
             # Pictures of our own: what could not be painted may not be blackened either.
-            fault = f"painting failed: {error}".splitlines()[0]
+            fault = one_line(f"painting failed: {error}")
             main, lores = new_picture(self._main.size), new_picture(self._lores.size)
             return MaskedFrame(self, main=main, lores=lores, sensor_ns=request.sensor_ns, fault=fault)
         return MaskedFrame(
