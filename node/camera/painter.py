@@ -3,6 +3,7 @@
 If painting fails for whatever reason, two black pictures take their place: nothing unmasked gets past here.
 """
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 
 from node.camera.patches import patches
-from node.camera.source import Picture, Plane, Request, new_picture
+from node.camera.source import Picture, Plane, Request, aligned, new_picture
 from node.errors import one_line
 from node.masks.geometry import Size
 from node.masks.raster import Mask, MaskRaster, StreamMask
@@ -116,7 +117,8 @@ def _plan(mask: StreamMask) -> _StreamPlan:
 def _copies(mask: Mask, value: int, *, channels: int) -> tuple[_Copy, ...]:
     """The patches of a plane. Their black is one array, which stays in the processor's cache from patch to patch."""
     shape = mask.shape if channels == 1 else (*mask.shape, channels)
-    black = np.full(shape, value, np.uint8)
+    black = aligned(math.prod(shape)).reshape(shape)
+    black[:] = value
     return tuple(
         (patch.where, patch.pixels, black[: patch.pixels.shape[0], : patch.pixels.shape[1]])
         for patch in patches(mask, channels=channels)
