@@ -196,6 +196,28 @@ def test_masks_that_leave_too_little_to_recognise_are_refused_as_often_as_they_a
     assert node.last_report.dark is None
 
 
+def test_a_camera_that_was_turned_while_its_sensor_was_closed_shows_no_frame(node: Node) -> None:
+    """Also when it was closed for a moment alone, because a document had changed."""
+    filming(node, film=film(range(TURN, 1000)), seconds=60)
+    until_frame(node, TURN - 1)
+    commit(node, masks=recommitted(node, by_two=False))
+    until_frame(node, TURN + 6)
+    node.close()
+    first = node.source.requests[0].sensor_ns * 2 // NS
+    shown = [number for number, most in enumerate(brightness(node), first) if most > 24]
+    assert shown == list(range(first, TURN))
+
+
+def test_a_camera_that_sees_nothing_to_recognise_says_that_it_is_still_learning(node: Node) -> None:
+    def wall(picture: Picture, number: int) -> None:
+        picture.luma[:] = noisy(np.full((240, 320), 110), number)
+
+    filming(node, film=lambda number: filmed(VIEW, partial(wall, number=number)), seconds=30)
+    until_frame(node, 24)
+    node.steps(3)
+    assert (node.last_report.dark, node.last_report.pose) == (None, "learning")
+
+
 def commit(node: Node, **documents: bytes) -> None:
     """These are on the disk, and the camera hears that something has changed."""
     for kind, data in documents.items():

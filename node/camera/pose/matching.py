@@ -26,6 +26,8 @@ _REACHES_PX = (6, 4, 2)
 _NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
 _CLEAR, _LEAST_CLEAR = 0.4, 8
 _LEAST_SPREAD = 0.01
+_LEAST_INSIDE = 0.4
+"""Of all landmarks: fewer than that cannot show a place more clearly."""
 _PRIOR = np.diag((1e-6, 1e-6, 2500.0, 2500.0))
 """Roll and growth are 0, give or take a fiftieth, to who knows the place of one landmark to one pixel."""
 
@@ -35,14 +37,16 @@ class Match:
     """Where landmarks are: moved by (x, y), turned and grown about the picture's middle; working pixels, radians.
 
     `surety`: how many standard deviations the agreement lies above that at decoys. `agreement`: the mean of all
-    landmarks' agreement, 1 at most. `moves`: x, y by which each corner of their bounding box moved.
+    landmarks' agreement, 1 at most; `clearness`: of those alone that are still in the picture. `moves`: x, y by which
+    each corner of the box around landmarks and masks moved.
     """
 
-    shift: tuple[float, float]
+    shift: Shift
     roll: float
     growth: float
     surety: float
     agreement: float
+    clearness: float
     moves: tuple[float, ...]
 
 
@@ -55,8 +59,13 @@ class Matcher:
         # Conjugates: a product's real part is the cosine of the (double) angle between landmark and edge.
         self._directions = (landmarks.directions[:, 0] - 1j * landmarks.directions[:, 1]).astype(np.complex64)
         width, height = self._size = sight.size
-        self._arms = self._places - np.array((width / 2, height / 2), np.float32)
-        low, high = self._arms.min(axis=0), self._arms.max(axis=0)
+        middle = np.array((width / 2, height / 2), np.float32)
+        self._arms = self._places - middle
+        # What must not come into sight is moved furthest where it is far from all landmarks.
+        span = (
+            self._arms if sight.covered is None else np.vstack((self._arms, np.array(sight.covered) - middle))
+        )
+        low, high = span.min(axis=0), span.max(axis=0)
         self._corners = np.array(((low[0], low[1]), (low[0], high[1]), (high[0], low[1]), (high[0], high[1])))
         self._design = _design(self._across, self._arms)
         self._coarse = (width // POOL, height // POOL)
@@ -70,7 +79,9 @@ class Matcher:
         pose = np.array((*start, 0.0, 0.0))
         for reach in _REACHES_PX:
             pose = self._closer(edges, pose, reach)
-        agreement = float(edges.alike(self._moved(pose), self._directions).mean())
+        here = self._moved(pose)
+        each = edges.alike(here, self._directions)
+        agreement, inside = float(each.mean()), float(np.mean(edges.inside(here)))
         at = self._moved(pose) + self._decoys[:, None, :]
         elsewhere = edges.alike(at, self._directions).mean(axis=1)
         x, y, roll, growth = (float(part) for part in pose)
@@ -80,6 +91,7 @@ class Matcher:
             growth=growth,
             surety=float((agreement - elsewhere.mean()) / (elsewhere.std() + _LEAST_SPREAD)),
             agreement=agreement,
+            clearness=agreement / max(inside, _LEAST_INSIDE),
             moves=tuple(float(part) for part in _displaced(pose, self._corners).ravel()),
         )
 
@@ -141,6 +153,10 @@ class _Edges:
     def steepness(self, at: Vectors) -> NDArray[np.float32]:
         """At each place."""
         return self._steepness.take(self._pixels(at)[0])
+
+    def inside(self, at: Vectors) -> NDArray[np.bool_]:
+        """Whether each place is in the picture."""
+        return self._pixels(at)[1]
 
     def _pixels(self, at: Vectors) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         width, height = self._size
