@@ -111,6 +111,7 @@ def test_nothing_but_black_is_recorded_meanwhile(node: Node) -> None:
     node.close()
     first = node.source.requests[0].sensor_ns * 2 // NS
     black = [number for number, most in enumerate(brightness(node), first) if most <= 24]
+    assert black
     assert black[0] <= TURN + 4
     assert black == list(range(black[0], black[-1] + 1))
     assert BACK <= black[-1] + 1 <= BACK + 12
