@@ -22,7 +22,8 @@ BAND_SHARE = 0.92
 SURE, SURE_ANYWHERE = 4.0, 5.0
 """From which surety landmarks are found: nearby (or elsewhere, but far more clearly than nearby), and in the whole
 picture, where chance has more room."""
-LEAST_AGREEMENT = 0.08
+LEAST_AGREEMENT, SURE_AGREEMENT = 0.08, 0.5
+"""Where every second landmark agrees that is no chance, though in a facade as many nearly agree a window further."""
 SESSION_LOOKS = 5
 """After so many looks at the same view a session's reference is fixed; the middle of them is where the camera hangs."""
 ALIGNED_BANDS = 1.5
@@ -31,11 +32,11 @@ RECENT_LOOKS = 16
 """The recent landmarks are those of about so many looks, and are chosen anew every half of them."""
 LEAST_TEXTURE = 0.01
 """With less there is nothing to recognise. Noise has up to 0.007, a picture with one detailed twentieth 0.015."""
-_STRANGE_TEXTURE, _STRANGE_SHARE, _STRANGE_SPREAD = 0.02, 0.2, 0.25
+_STRANGE_TEXTURE, _STRANGE_SHARE, _STRANGE_SPREAD = 0.02, 0.3, 0.3
 _USUAL_WEIGHT = 0.1
+_HARDLY_MOVED, _AS_WELL = 1.5, 0.85
 _NEARLY_USUAL = 0.88
 """Of the usual agreement. With less it may be that a facade's windows lie where others did, and nothing else does."""
-_CLEARER, _CLEARER_BY = 1.1, 0.06
 
 
 class PoseLock:
@@ -61,6 +62,8 @@ class PoseLock:
         self._centre: Shift = (0.0, 0.0)
         self._ends: tuple[Shift, Shift] = ((0.0, 0.0), (0.0, 0.0))
         """Of the sway, while a session's reference is learned."""
+        self._searching = 0
+        """Which set searches the whole picture next."""
         self._texture = 0.0
         self._judgement = Judgement(band_px=self._band_px, confirmed=self._is_session)
         self.looks = 0
@@ -121,10 +124,17 @@ class PoseLock:
             return Look(self._unknown(structure))
         moves = self._moves(match)
         if furthest(moves) > self._band_px:
-            return Look("moved", moves)
+            return Look("blind") if self._may_be_unmoved(match, moves) else Look("moved", moves)
         self._start = match.shift
         self._seen = None if self._judgement.lost else (structure, match)
         return Look("in_place", moves)
+
+    def _may_be_unmoved(self, match: Match, moves: Moves) -> bool:
+        """A little beyond the band, and nearly as many landmarks agree where it was: half of the view is covered by
+        something whose edges happen to lie beside the landmarks."""
+        return (
+            furthest(moves) <= _HARDLY_MOVED * self._band_px and match.unmoved >= _AS_WELL * match.agreement
+        )
 
     def _first_look(self, structure: Structure) -> Look:
         """Without a reference: what several looks in a row show together is where the camera is. It decides nothing."""
@@ -165,13 +175,15 @@ class PoseLock:
                 doubtful = known, match
         if self._judgement.lost and (doubtful is None or furthest(self._moves(doubtful[1])) > self._band_px):
             return doubtful and doubtful[1]  # where else it looks does not matter
-        # In turn, for that takes longest: in doubt the next look is near.
-        searched = sets[self.looks % len(sets)]
         if doubtful is None:
-            return searched.anywhere(structure, sure=SURE_ANYWHERE)
-        elsewhere = searched.anywhere(structure, sure=SURE)
+            # One set a look, for that takes longest: in doubt the next look is near. What was found is found again by
+            # the same set, for in a facade another may find it elsewhere.
+            found = sets[self._searching % len(sets)].anywhere(structure, sure=SURE_ANYWHERE)
+            self._searching += found is None
+            return found
         known, match = doubtful
-        if elsewhere is not None and elsewhere.clearness > _CLEARER * match.clearness + _CLEARER_BY:
+        elsewhere = known.anywhere(structure, sure=SURE)
+        if elsewhere is not None and elsewhere.is_clearer_than(match):
             return elsewhere
         if furthest(self._moves(match)) <= self._band_px:
             known.learn(match)
@@ -234,12 +246,12 @@ class _Known:
     def near(self, structure: Structure, start: Shift) -> Match | None:
         """Where it surely is, nearby."""
         match = self._matcher.near(structure, start)
-        return match if match.surety >= SURE and match.agreement >= LEAST_AGREEMENT else None
+        return match if _is_sure(match, SURE) else None
 
     def anywhere(self, structure: Structure, *, sure: float) -> Match | None:
         """Where it surely is."""
         match = self._matcher.anywhere(structure)
-        return match if match.surety >= sure and match.agreement >= LEAST_AGREEMENT else None
+        return match if _is_sure(match, sure) else None
 
     def is_usual(self, match: Match) -> bool:
         """Whether about as many landmarks agree as usual; nobody knows before it was found in place once."""
@@ -252,6 +264,10 @@ class _Known:
     def seen_by(self, sight: Sight) -> "_Known":
         """What is left of it under other masks."""
         return _Known(_in_sight(self._landmarks, sight), sight, usual=self.usual)
+
+
+def _is_sure(match: Match, sure: float) -> bool:
+    return match.agreement >= LEAST_AGREEMENT and (match.surety >= sure or match.agreement >= SURE_AGREEMENT)
 
 
 def _in_sight(landmarks: Landmarks, sight: Sight) -> Landmarks:

@@ -4,7 +4,7 @@ A shift is found by correlating landmarks and edges over the whole picture; turn
 landmark sees across its own edge. How surely is measured against the same landmarks at places where they are not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,19 +26,19 @@ _REACHES_PX = (6, 4, 2)
 _NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
 _CLEAR, _LEAST_CLEAR = 0.4, 8
 _LEAST_SPREAD = 0.01
-_LEAST_INSIDE = 0.4
-"""Of all landmarks: fewer than that cannot show a place more clearly."""
+_CLEARER, _CLEARER_BY, _LEAST_BOTH = 1.1, 0.06, 0.25
 _PRIOR = np.diag((1e-6, 1e-6, 2500.0, 2500.0))
 """Roll and growth are 0, give or take a fiftieth, to who knows the place of one landmark to one pixel."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """Where landmarks are: moved by (x, y), turned and grown about the picture's middle; working pixels, radians.
 
     `surety`: how many standard deviations the agreement lies above that at decoys. `agreement`: the mean of all
-    landmarks' agreement, 1 at most; `clearness`: of those alone that are still in the picture. `moves`: x, y by which
-    each corner of the box around landmarks and masks moved.
+    landmarks' agreement, 1 at most; `each` landmark's, NaN of one that is not in the picture. `moves`: x, y by which
+    each corner of the box around landmarks and masks moved. `unmoved`: the agreement at the place where it was looked
+    for at first, 0 if that was anywhere.
     """
 
     shift: Shift
@@ -46,8 +46,16 @@ class Match:
     growth: float
     surety: float
     agreement: float
-    clearness: float
+    each: NDArray[np.float32]
     moves: tuple[float, ...]
+    unmoved: float
+
+    def is_clearer_than(self, other: "Match") -> bool:
+        """Whether the landmarks that are in the picture by both agree far better here than there."""
+        both = ~np.isnan(self.each) & ~np.isnan(other.each)
+        if both.sum() < _LEAST_BOTH * len(both):
+            return False
+        return float(self.each[both].mean()) > _CLEARER * float(other.each[both].mean()) + _CLEARER_BY
 
 
 class Matcher:
@@ -77,11 +85,12 @@ class Matcher:
         """The best place within a few working pixels of a shift."""
         edges = _Edges(structure, self._size)
         pose = np.array((*start, 0.0, 0.0))
+        unmoved = float(edges.alike(self._moved(pose), self._directions).mean())
         for reach in _REACHES_PX:
             pose = self._closer(edges, pose, reach)
         here = self._moved(pose)
         each = edges.alike(here, self._directions)
-        agreement, inside = float(each.mean()), float(np.mean(edges.inside(here)))
+        agreement = float(each.mean())
         at = self._moved(pose) + self._decoys[:, None, :]
         elsewhere = edges.alike(at, self._directions).mean(axis=1)
         x, y, roll, growth = (float(part) for part in pose)
@@ -91,8 +100,9 @@ class Matcher:
             growth=growth,
             surety=float((agreement - elsewhere.mean()) / (elsewhere.std() + _LEAST_SPREAD)),
             agreement=agreement,
-            clearness=agreement / max(inside, _LEAST_INSIDE),
+            each=np.where(edges.inside(here), each, np.float32(np.nan)),
             moves=tuple(float(part) for part in _displaced(pose, self._corners).ravel()),
+            unmoved=unmoved,
         )
 
     def anywhere(self, structure: Structure) -> Match:
@@ -106,7 +116,7 @@ class Matcher:
         y, x = divmod(int(surface.argmax()), surface.shape[1])
         dy = y - surface.shape[0] if y > surface.shape[0] // 2 else y
         dx = x - surface.shape[1] if x > surface.shape[1] // 2 else x
-        return self.near(structure, (float(dx * POOL), float(dy * POOL)))
+        return replace(self.near(structure, (float(dx * POOL), float(dy * POOL))), unmoved=0.0)
 
     def _template(self) -> Field:
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)

@@ -1,11 +1,13 @@
 """Views that are hard to know again: a facade, detail in one corner alone, night. Pictures are 960 x 540."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from node.camera.source import Plane
+from node.masks.geometry import Points
 from tests.fakes.turned import HEIGHT, IN_PLACE, WIDTH, Pose, World, noisy
 
 Film = Callable[[float], Plane]
@@ -62,3 +64,86 @@ def morning(seed: int, *, sigma: float, dawn_s: float = 12.0) -> Film:
         return noisy(16 + (view - 16.0) * light + 6, round(s * 1000), sigma=sigma)
 
     return film
+
+
+@dataclass(frozen=True, slots=True)
+class Turning:
+    """A film, and when the camera is turned in it; never if that is None."""
+
+    before: Plane
+    film: Film
+    turn_s: float | None
+    masks: tuple[Points, ...] = ()
+    closed_meanwhile: bool = False
+
+
+def turning(before: Plane, after: Plane, turn_s: float = 12.4) -> Turning:
+    """From one view to another."""
+    return Turning(before, lambda s: noisy(after if s >= turn_s else before, round(s * 1000)), turn_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Hard:
+    """A row of the table, and its cases."""
+
+    case: str
+    turnings: Callable[[], Iterator[Turning]]
+
+
+def _windows() -> Iterator[Turning]:
+    for seed, period in enumerate((48, 60, 75, 90, 120, 150), 500):
+        facade = Facade(seed, period=period)
+        yield turning(facade.seen(), facade.seen(period))
+
+
+def _facades() -> Iterator[Turning]:
+    for seed, away in enumerate((23, 58, 101, 144, 187, 230), 510):
+        facade = Facade(seed, period=90)
+        yield turning(facade.seen(), facade.seen(away))
+
+
+def _facades_in_place() -> Iterator[Turning]:
+    """A van stands before the street, the only part that is not like the others."""
+    for seed, period in enumerate((60, 90, 120), 520):
+        facade = Facade(seed, period=period).seen()
+        van = facade.copy()
+        van[HEIGHT // 2 :, 100:800] = World(seed + 5).seen()[HEIGHT // 2 :, 100:800]
+        yield replace(turning(facade, van), turn_s=None)
+
+
+def _rolls(roll: float) -> Iterator[Turning]:
+    for seed, (x, y) in enumerate(((0.02, 0.4), (0.86, 0.4), (0.02, 0.05), (0.8, 0.8)), 530):
+        mask = np.array(((x, y), (x + 0.12, y), (x + 0.12, y + 0.15), (x, y + 0.15)))
+        before, after = (detail(seed, share=0.09, pose=Pose(roll=degrees)) for degrees in (0.0, roll))
+        made = turning(before, after)
+        yield replace(made, masks=(mask,), turn_s=made.turn_s if roll else None)
+
+
+def _details() -> Iterator[Turning]:
+    for seed, share in enumerate((0.3, 0.35, 0.4, 0.5), 540):
+        yield turning(World(seed).seen(), detail(seed + 10, share=share, middle=(0.2, 0.6)))
+
+
+def _reopenings(*, turned: bool) -> Iterator[Turning]:
+    for seed, pan in enumerate((1.5, 5.0, 12.0, 40.0), 560):
+        world = World(seed)
+        made = turning(world.seen(), world.seen(Pose(pan=pan)) if turned else world.seen(), turn_s=12.0)
+        yield replace(made, turn_s=12.0 if turned else None, closed_meanwhile=True)
+
+
+def _nights() -> Iterator[Turning]:
+    for seed, sigma in enumerate((3.0, 4.0, 6.0, 8.0, 12.0), 570):
+        yield Turning(World(seed).seen(), morning(seed, sigma=sigma, dawn_s=4.0), None)
+
+
+HARD = (
+    Hard("a facade, turned by one window", _windows),
+    Hard("a facade, turned by anything", _facades),
+    Hard("a facade, a van before all that is not like the rest", _facades_in_place),
+    Hard("roll 3° about the middle, masks far from all detail", lambda: _rolls(3.0)),
+    Hard("the same, not turned", lambda: _rolls(0.0)),
+    Hard("turned to a wall with 30-50 % detail", _details),
+    Hard("opened again, turned meanwhile", lambda: _reopenings(turned=True)),
+    Hard("opened again, in place", lambda: _reopenings(turned=False)),
+    Hard("started in the noise of a night, then dawn", _nights),
+)
