@@ -146,7 +146,7 @@ def watched(
     frame = masked(painter, film(start_s), start_s)
     for number in range(round(seconds * frame_rate)):
         at_s = start_s + number / frame_rate
-        if lock._judgement.due(round(at_s * NS)):  # what is not looked at need not be drawn
+        if lock.due(round(at_s * NS)):  # what is not looked at need not be drawn
             frame = masked(painter, film(at_s), at_s)
         frame.sensor_ns = round(at_s * NS)
         lock.observe(frame)

@@ -34,7 +34,7 @@ LEAST_TEXTURE = 0.01
 """With less there is nothing to recognise. Noise has up to 0.007, a picture with one detailed twentieth 0.015."""
 _STRANGE_TEXTURE, _STRANGE_SHARE, _STRANGE_SPREAD = 0.02, 0.3, 0.3
 _USUAL_WEIGHT = 0.1
-_HARDLY_MOVED, _AS_WELL = 1.5, 0.85
+_HARDLY_MOVED, _AS_WELL = 1.5, 0.75
 _NEARLY_USUAL = 0.88
 """Of the usual agreement. With less it may be that a facade's windows lie where others did, and nothing else does."""
 
@@ -104,11 +104,15 @@ class PoseLock:
         self._band_px = BAND_SHARE * guard_px
         self._judgement.band_px = self._band_px
 
+    def due(self, sensor_ns: int) -> bool:
+        """Whether a frame of that time is looked at."""
+        return self._judgement.due(sensor_ns)
+
     def observe(self, frame: MaskedFrame) -> None:
         """Look at a frame, if it is time to."""
         if frame.fault is not None:
             return
-        if self._judgement.due(frame.sensor_ns):
+        if self.due(frame.sensor_ns):
             self.looks += 1
             look = self._look(self._sight.structure(frame.main.luma))
             self._judgement.take(look, frame.sensor_ns)
