@@ -274,8 +274,9 @@ class CameraReport(_Message, frozen=True):
     messages_refused: Count
     next_change_ns: Nanoseconds | None = None
     first_fragment_ms: Count | None = None
-    pose: Literal["none", "session", "reference"] = "none"
-    """What the camera compares its pose with: nothing, what it saw since its start, or its masks' reference."""
+    pose: Literal["none", "learning", "session", "reference"] = "none"
+    """What the camera compares its pose with: nothing, nothing yet (since its start it has seen too little), what it
+    saw since its start, or its masks' reference."""
 
 
 class RecorderReport(_Message, frozen=True):

@@ -87,9 +87,9 @@ class Filming:
         refused = documents is not None and bool(documents.masks_refused)
         self._pipeline = None
         raster, pose = None, None
-        if mandate is not None and not refused and (masks or mandate.document.masks.nothing_to_mask):
+        if documents and mandate and not refused and (masks or mandate.document.masks.nothing_to_mask):
             raster = raster_of(masks, self.geometry)
-            pose = self._poses.under(masks, raster)
+            pose = self._poses.under(documents, raster)
         pose_refused = raster is not None and pose is None
         self._gate = Gate(mandate=mandate, masks=masks, masks_refused=refused, pose_refused=pose_refused)
         if mandate is not None:

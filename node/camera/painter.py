@@ -63,6 +63,7 @@ class Painter:
     def __init__(self, raster: MaskRaster) -> None:
         self._main = _plan(raster.main)
         self._lores = _plan(raster.lores)
+        self._black: tuple[Picture, Picture] | None = None
 
     def paint(self, request: Request) -> MaskedFrame:
         """Mask both pictures of the request in place. The frame's pictures are the request's own buffers."""
@@ -79,9 +80,18 @@ class Painter:
         )
 
     def black(self, frame: MaskedFrame, why: str) -> MaskedFrame:
-        """Black pictures in the place of a frame that was masked, but must not be shown."""
-        main, lores = new_picture(frame.main.size), new_picture(frame.lores.size)
+        """Black pictures in the place of a frame that was masked, but must not be shown: the same two each time."""
+        self._black = self._black or (_read_only(self._main.size), _read_only(self._lores.size))
+        main, lores = self._black
         return MaskedFrame(self, main=main, lores=lores, sensor_ns=frame.sensor_ns, fault=why)
+
+
+def _read_only(size: Size) -> Picture:
+    """A black picture that nobody can draw in."""
+    picture = new_picture(size)
+    for plane in (picture.luma, *picture.chroma):
+        plane.flags.writeable = False
+    return picture
 
 
 def _paint(picture: Picture, plan: _StreamPlan) -> None:

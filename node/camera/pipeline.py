@@ -40,6 +40,10 @@ class PoseWatch(Protocol):
         """Whether nothing may be shown."""
         ...
 
+    def reopened(self) -> None:
+        """The sensor opens: nobody knows where the camera was turned meanwhile."""
+        ...
+
     def observe(self, frame: MaskedFrame) -> None:
         """Look at a frame, if it is time to."""
         ...
@@ -156,6 +160,8 @@ class Pipeline:
     def _open(self) -> None:
         self._source.open()
         self.counts.sensor_opened += 1
+        if self._pose is not None:
+            self._pose.reopened()
         encoder = self._new_encoder() if self._new_encoder is not None else None
         self._running = _Run(encoder, Fragmenter() if encoder is not None else None)
 

@@ -1,7 +1,5 @@
 """What the camera tells of itself: counters and reasons, nothing that a picture decides."""
 
-from typing import Literal
-
 import msgspec
 
 from node.camera.delivery import Delivery
@@ -37,18 +35,12 @@ class Reporter:
         self._watch = watch
         self._begun_ns = clock.boottime_ns()
 
-    @property
-    def _pose(self) -> Literal["none", "session", "reference"]:
-        lock = self._filming.poses.lock
-        if lock is None:
-            return "none"
-        return "session" if lock.is_session else "reference"
-
     def report(self, documents: InForce | None, *, detail: str, messages_refused: int) -> CameraReport:
         """The state of this moment."""
         mandate = documents.mandate if documents else None
         masks = documents.masks if documents else None
         counts, age_ns = self._filming.counts, self._watch.age_ns
+        lock = self._filming.poses.lock
         first_ns = self._delivery.first_stored_ns
         return CameraReport(
             instance=self._instance,
@@ -71,6 +63,6 @@ class Reporter:
             events_dropped=self._events.dropped,
             messages_refused=messages_refused,
             next_change_ns=self._filming.next_change(),
-            pose=self._pose,
+            pose=lock.compares_with if lock is not None else "none",
             first_fragment_ms=None if first_ns is None else (first_ns - self._begun_ns) // 1_000_000,
         )

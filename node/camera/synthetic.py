@@ -6,9 +6,7 @@ frames, as a real sensor does, with people on their balconies in them.
 
 from collections.abc import Callable
 
-import cv2
-
-from node.camera.source import Picture, new_picture
+from node.camera.source import Picture, new_picture, scale_into
 from node.camera.street.house import BALCONIES
 from node.camera.street.scene import DEMO, SCENES, StreetScene
 from node.camera.street.street import Actor, Street
@@ -84,7 +82,7 @@ class SyntheticStreet:
         sensor_ns = self._clock.boottime_ns()
         buffers = self._idle.pop(0)
         self._street.draw(self._next).deliver(buffers.main)
-        _scale_down(buffers.main, buffers.lores)
+        scale_into(buffers.main, buffers.lores)
         self._next += 1
         return SyntheticRequest(buffers=buffers, sensor_ns=sensor_ns, give_back=self._idle.append)
 
@@ -138,13 +136,6 @@ class SyntheticRequest:
         if self._buffers is None:
             raise Refused("this request was released: its buffers belong to another frame")
         return self._buffers
-
-
-def _scale_down(main: Picture, lores: Picture) -> None:
-    """Fill the lores picture from the raw main one, plane by plane, as an image processor does."""
-    for source, target in zip((main.luma, *main.chroma), (lores.luma, *lores.chroma), strict=True):
-        size = (target.shape[1], target.shape[0])
-        target[:] = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
 
 
 def _check(*, size: Size, lores: Size, frame_rate: float, seed: int, seconds: float | None) -> None:

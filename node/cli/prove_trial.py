@@ -18,12 +18,13 @@ from node.camera.fragments import Fragment
 from node.camera.gate import Gate
 from node.camera.painter import MaskedFrame, Painter
 from node.camera.pipeline import Pipeline, PipelineCounts
+from node.camera.pose.lock import PoseLock
 from node.camera.segments import SealedUnder, SegmentSealer
 from node.camera.source import Picture, new_picture, scale_into
 from node.camera.stages import Stages
 from node.cli.prove_content import Alter
 from node.clock import Clock, Instant
-from node.mandate.documents import Mandate, MaskSet
+from node.mandate.documents import MIN_GUARD_BAND_PX, Mandate, MaskSet
 from node.mandate.example import NODE
 from node.mandate.trust import Believed
 from node.masks.geometry import Geometry
@@ -31,8 +32,11 @@ from node.masks.raster import MaskRaster
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.sealing.aead import fastest_aead
 
-PARTS = ("pictures", "scores", "events", "fragments", "sealed", "counts")
+PARTS = ("pictures", "pose", "scores", "events", "fragments", "sealed", "counts")
 """What is compared, in the order in which it comes about."""
+
+PoseNote = tuple[bool, bool, int, str]
+"""After a frame: whether the pose lock is shut and lost, how often it has looked, and what it compares with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Under:
 class Made:
     """All that one run has made so far."""
 
+    pose: list[PoseNote] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     fragments: list[tuple[int, bytes, int, int]] = field(default_factory=list)
@@ -148,6 +153,7 @@ class Trial:
             footage=_Noted(self.made, SegmentSealer(under=sealed_under, send=self._note)),
             analyser=_Seen(analyser, self._see),
             stages=Stages(),
+            pose=_Noting(_pose_lock(under), self.made.pose),
             counts=self.made.counts,
         )
 
@@ -190,6 +196,25 @@ class _Handed:
         """Its buffers are filled anew for the next frame."""
 
 
+class _Noting:
+    """A `PoseWatch` that notes what the lock says of each frame, and lets all of them pass: so that there is something
+    to compare also where the camera is turned in the footage."""
+
+    shut = False
+
+    def __init__(self, lock: PoseLock, notes: list[PoseNote]) -> None:
+        self._lock = lock
+        self._notes = notes
+
+    def reopened(self) -> None:
+        self._lock.reopened()
+
+    def observe(self, frame: MaskedFrame) -> None:
+        lock = self._lock
+        lock.observe(frame)
+        self._notes.append((lock.shut, lock.lost, lock.looks, lock.compares_with))
+
+
 class _Noted:
     """A `FootageSink` that notes every fragment before it hands it on to be sealed."""
 
@@ -223,6 +248,12 @@ class _Seen:
 
     def finish(self) -> None:
         self._analyser.finish()
+
+
+def _pose_lock(under: Under) -> PoseLock:
+    raster, masks = under.raster, under.masks
+    guard_px = masks.document.guard_band_px if masks else MIN_GUARD_BAND_PX
+    return PoseLock(size=raster.geometry.main, blind=raster.main.luma, guard_px=guard_px, reference=None)
 
 
 def _length(message: SegmentMessage) -> int:

@@ -79,7 +79,8 @@ def masks(
     """A mask set for this node and exactly this geometry.
 
     The first one, and any that uncovers a part of the world, needs technician, approver and whoever else the mandate
-    names, each another person. One technician may widen.
+    names, each another person; so does one that names another pose reference, for that says where the masks lie. One
+    technician may widen.
     """
     signed = parse(data)
     document = decode(signed.payload, MaskSet)
@@ -90,12 +91,9 @@ def masks(
         raise Refused(f"masks: made by {document.made_by}, who has not signed")
     if not signers & under.with_role("technician").keys():
         raise Refused("masks: a technician must sign")
-    # What is the same uncovers nothing: then no pixels need be compared.
-    same = document == current
-    loosens = current is None or not (same or compare(view_of(document), view_of(current)).covers)
+    loosens = _loosens(document, current)
     if loosens and not _each_by_another(under.masks.first_set, signers, under):
-        why = "a first mask set" if current is None else "masks that uncover something"
-        raise Refused(f"masks: {why} must be signed by {_persons(under.masks.first_set)}")
+        raise Refused(f"masks: {loosens} must be signed by {_persons(under.masks.first_set)}")
     return _believed(document, signed, signers)
 
 
@@ -147,6 +145,17 @@ def order(
 def view_of(mask_set: MaskSet) -> View:
     """What a mask set lets be seen, for `node.masks.coverage`."""
     return View(mask_set.outlines, mask_set.guard_band_px, mask_set.geometry)
+
+
+def _loosens(document: MaskSet, current: MaskSet | None) -> str:
+    """What one technician may not do alone, in words; empty if there is nothing of it."""
+    if current is None:
+        return "a first mask set"
+    if document == current:  # uncovers nothing: then no pixels need be compared
+        return ""
+    if document.pose_reference != current.pose_reference:
+        return "masks with another pose reference"
+    return "" if compare(view_of(document), view_of(current)).covers else "masks that uncover something"
 
 
 def _believed(document: D, signed: SignedDocument, signers: frozenset[str]) -> Believed[D]:

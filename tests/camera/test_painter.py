@@ -226,3 +226,20 @@ def test_painting_a_frame_allocates_no_picture() -> None:
     finally:
         tracemalloc.stop()
     assert peak_bytes < 16_000  # a lores plane has 57,600
+
+
+def test_the_black_in_a_frames_place_is_made_once_and_nobody_can_draw_in_it() -> None:
+    painter = Painter(rasterise([], full_view(sensor="s", main=MAIN, lores=LORES), guard_px=0))
+    one, other = (
+        painter.black(
+            painter.paint(ScriptedRequest((new_picture(MAIN), new_picture(LORES)), sensor_ns=n)), "why"
+        )
+        for n in (1, 2)
+    )
+    assert (one.sensor_ns, other.sensor_ns, other.fault) == (1, 2, "why")
+    assert one.main is other.main
+    for picture in (other.main, other.lores):
+        assert (picture.luma == LUMA_BLACK).all()
+        assert all((plane == CHROMA_BLACK).all() for plane in picture.chroma)
+        with pytest.raises(ValueError, match="read-only"):
+            picture.luma[0, 0] = 99

@@ -1,11 +1,11 @@
 """The camera daemon on a real bus while its camera is turned: black within two seconds, told, and found again."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from node.camera.pose.structure import Sight
 from node.camera.source import Picture
 from node.clock import NS
 from node.formats.pose import PoseReference
-from node.mandate.documents import MaskSet, decode, encode
+from node.mandate.documents import Fractions, Mandate, MaskPolygon, MaskSet, decode, encode
 from node.mandate.signatures import add_signature, parse, sign
 from node.masks.geometry import full_view
 from node.messages import EventHappened
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 VIEW = full_view(sensor="s", main=(320, 240), lores=(160, 120))
 CORNER = ((0.0, 0.0), (0.2, 0.0), (0.0, 0.2))
 WIDER = ((0.0, 0.0), (0.3, 0.0), (0.0, 0.3))
+NEARLY_ALL: tuple[Fractions, ...] = (
+    ((-0.1, -0.1), (0.42, -0.1), (0.42, 1.1), (-0.1, 1.1)),
+    ((0.58, -0.1), (1.1, -0.1), (1.1, 1.1), (0.58, 1.1)),
+    ((0.3, -0.1), (0.7, -0.1), (0.7, 0.4), (0.3, 0.4)),
+)
 TURNED = Pose(pan=12)
 TURN, BACK = 24, 40
 """Frames; there are two a second."""
@@ -45,11 +50,11 @@ def world() -> World:
     return World(60, width=320, height=240)
 
 
-def film(turned: range) -> Callable[[int], Pictures]:
+def film(away: range, turned: Pose = TURNED) -> Callable[[int], Pictures]:
     """The world, in these frames from elsewhere."""
 
     def draw(picture: Picture, number: int) -> None:
-        picture.luma[:] = noisy(world().seen(TURNED if number in turned else IN_PLACE), number)
+        picture.luma[:] = noisy(world().seen(turned if number in away else IN_PLACE), number)
 
     return lambda number: filmed(VIEW, partial(draw, number=number))
 
@@ -106,6 +111,7 @@ def test_nothing_but_black_is_recorded_meanwhile(node: Node) -> None:
     node.close()
     first = node.source.requests[0].sensor_ns * 2 // NS
     black = [number for number, most in enumerate(brightness(node), first) if most <= 24]
+    assert black
     assert black[0] <= TURN + 4
     assert black == list(range(black[0], black[-1] + 1))
     assert BACK <= black[-1] + 1 <= BACK + 12
@@ -131,19 +137,114 @@ def test_masks_that_two_persons_sign_anew_are_a_commissioning(node: Node) -> Non
     filming(node, film=film(range(TURN, 1000)), seconds=60)
     until_frame(node, TURN + 6)
     assert node.last_report.dark == "pose_lost"
-    node.place.store.commit("masks", recommitted(node, by_two=True))
-    node.generation += 1
-    node.alive()
+    data = recommitted(node, by_two=True)
+    commit(node, masks=data, approved_masks=data)
     node.steps(6)
     assert node.last_report.dark is None
 
 
-def recommitted(node: Node, *, by_two: bool, pose_reference: str | None = None) -> bytes:
+def test_one_technician_drops_no_reference_of_a_turned_camera(node: Node) -> None:
+    commissioned(node)
+    filming(node, film=film(range(TURN, 1000)), seconds=60)
+    until_frame(node, TURN + 6)
+    assert (node.last_report.dark, node.last_report.pose) == ("pose_lost", "reference")
+    commit(node, masks=recommitted(node, by_two=False, version=3))
+    node.steps(8)
+    assert node.last_report.dark == "mask_fault"
+    assert "another pose reference" in node.last_report.detail
+
+
+def test_two_technicians_commission_nothing(node: Node) -> None:
+    filming(node, film=film(range(TURN, 1000)), seconds=60)
+    until_frame(node, TURN + 6)
+    mandate = decode(parse(node.place.documents.mandate or b"").payload, Mandate)
+    made = node.place.folder / "technician-2.key"
+    write_key_files(made, new_keys("technician-2"))
+    keys = read_private_keys(made)
+    sig, enc = public_halves(keys.public)
+    first = next(person for person in mandate.people if person.id == "technician-1")
+    second = msgspec.structs.replace(first, id="technician-2", sig=sig, enc=enc)
+    more = msgspec.structs.replace(mandate, version=2, people=(*mandate.people, second))
+    both = add_signature(recommitted(node, by_two=False), keys.signing)
+    commit(node, mandate=sign(encode(more), node.place.keys["controller-1"].signing), masks=both)
+    node.steps(8)
+    assert (node.last_report.dark, node.last_report.masks_version) == ("pose_lost", 2)
+
+
+def test_a_guard_band_that_one_technician_widens_lets_the_camera_stray_no_further(node: Node) -> None:
+    """A mask that is smaller by as much as its band is wider makes the same pixels black."""
+    filming(node, film=film(range(TURN, 1000), turned=Pose(x=30)), seconds=60)
+    until_frame(node, 12)
+    commit(node, masks=recommitted(node, by_two=False, guard_band_px=100))
+    until_frame(node, TURN - 1)
+    assert (node.last_report.dark, node.last_report.masks_version) == (None, 2)
+    until_frame(node, TURN + 5)
+    node.steps(1)
+    assert node.last_report.dark == "pose_lost"
+
+
+def test_masks_that_leave_too_little_to_recognise_are_refused_as_often_as_they_are_read(node: Node) -> None:
+    filming(node, film=film(range(0)), seconds=60)
+    until_frame(node, 20)
+    commit(node, masks=recommitted(node, by_two=False, more=NEARLY_ALL))
+    for _ in range(3):
+        node.steps(6)
+        assert node.last_report.dark == "pose_lost"
+        assert "too few" in node.last_report.detail
+        commit(node)
+    commit(node, masks=recommitted(node, by_two=False, version=3))
+    node.steps(6)
+    assert node.last_report.dark is None
+
+
+def test_a_camera_that_was_turned_while_its_sensor_was_closed_shows_no_frame(node: Node) -> None:
+    """Also when it was closed for a moment alone, because a document had changed."""
+    filming(node, film=film(range(TURN, 1000)), seconds=60)
+    until_frame(node, TURN - 1)
+    commit(node, masks=recommitted(node, by_two=False))
+    until_frame(node, TURN + 6)
+    node.close()
+    first = node.source.requests[0].sensor_ns * 2 // NS
+    shown = [number for number, most in enumerate(brightness(node), first) if most > 24]
+    assert shown == list(range(first, TURN))
+
+
+def test_a_camera_that_sees_nothing_to_recognise_says_that_it_is_still_learning(node: Node) -> None:
+    def wall(picture: Picture, number: int) -> None:
+        picture.luma[:] = noisy(np.full((240, 320), 110), number)
+
+    filming(node, film=lambda number: filmed(VIEW, partial(wall, number=number)), seconds=30)
+    until_frame(node, 24)
+    node.steps(3)
+    assert (node.last_report.dark, node.last_report.pose) == (None, "learning")
+
+
+def commit(node: Node, **documents: bytes) -> None:
+    """These are on the disk, and the camera hears that something has changed."""
+    for kind, data in documents.items():
+        node.place.store.commit(cast("Kind", kind), data)
+    node.generation += 1
+    node.alive()
+
+
+def recommitted(
+    node: Node,
+    *,
+    by_two: bool,
+    version: int = 2,
+    more: Sequence[Fractions] = (WIDER,),
+    pose_reference: str | None = None,
+    guard_band_px: int = 16,
+) -> bytes:
     """The next mask set, widened, signed by the technician, or by the approver too."""
     masks = decode(parse(node.place.documents.masks or b"").payload, MaskSet)
-    more = msgspec.structs.replace(masks.polygons[0], points=WIDER)
+    polygons = [MaskPolygon(f"more {number}", points) for number, points in enumerate(more)]
     wider = msgspec.structs.replace(
-        masks, version=2, polygons=(*masks.polygons, more), pose_reference=pose_reference
+        masks,
+        version=version,
+        polygons=(*masks.polygons, *polygons),
+        pose_reference=pose_reference,
+        guard_band_px=guard_band_px,
     )
     signed = sign(encode(wider), node.place.keys["technician-1"].signing)
     return add_signature(signed, node.place.keys["approver-1"].signing) if by_two else signed

@@ -13,7 +13,7 @@ import typer
 from hypothesis import given, settings
 from system.program import MASK, START, stolpe, walking_square, write_video
 
-from node.camera.source import new_picture
+from node.camera.source import Picture, new_picture
 from node.cli.prove import masks_command
 from node.cli.prove_content import Hidden, beside, hidden_samples, noise, surely_masked, unchanged
 from node.cli.prove_documents import GivenMasks, masked_and_unmasked
@@ -24,6 +24,7 @@ from node.masks.geometry import Points, Size, full_view, sensor_to_stream
 from node.masks.polygon import parse_polygon
 from node.masks.raster import MaskRaster, StreamMask, rasterise, touched
 from tests.fakes.rig import EVENING
+from tests.fakes.turned import World
 from tests.masks.shapes import AS_FOUND
 from tests.masks.test_raster import pictures
 
@@ -181,6 +182,33 @@ def compared(under: Under, hidden: Hidden) -> tuple[str, ...]:
     assert filmed.made.frames == FRAMES
     assert filmed.made.fragments
     return other.different
+
+
+def test_what_the_pose_lock_says_is_compared_and_every_frame_is_though_the_camera_is_turned() -> None:
+    """A view that is known, and after six seconds another one in one of the runs."""
+    view, other = (World(seed, width=192, height=128).seen() for seed in (1, 2))
+    clock = SimulatedClock(start_utc_ns=EVENING)
+    camera, under = Camera(VIEW, 2.0, 500_000, clock), unmasked_under()
+
+    def turned(picture: Picture, number: int) -> None:
+        if number >= 18:
+            picture.luma[:] = other
+
+    filmed = Trial(camera=camera, under=under, alter=unchanged)
+    away = Trial(camera=camera, under=under, alter=turned, against=filmed)
+    picture = new_picture(VIEW.main)
+    picture.luma[:] = view
+    for number in range(26):
+        clock.wait_until(number * NS // 2)
+        for trial in (filmed, away):
+            trial.film(picture, number * NS // 2)
+    assert "pose" in away.different
+    assert (filmed.made.pose[-1][1], away.made.pose[-1][1]) == (False, True)
+    assert (away.made.frames, away.made.counts.black_frames) == (26, 0)
+
+
+def unmasked_under() -> Under:
+    return masked_and_unmasked(GivenMasks(None, (INSIDE,)), VIEW, start_ns=EVENING)[2]
 
 
 def on_main(polygons: list[Points]) -> list[Points]:

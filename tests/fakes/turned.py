@@ -1,6 +1,6 @@
 """Made-up views that a camera can be turned in: random shapes, also beside the picture, filmed with noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from node.camera.painter import MaskedFrame, Painter
 from node.camera.pose.lock import PoseLock
+from node.camera.pose.making import reference_from
+from node.camera.pose.structure import Sight
 from node.camera.source import Picture, Plane
 from node.clock import NS
 from node.formats.pose import PoseReference
@@ -129,14 +131,14 @@ def watched(
     seconds: float,
     frame_rate: float = 10.0,
     guard_px: int = GUARD_PX,
-    masks: list[Points] | None = None,
+    masks: Sequence[Points] = (),
     reference: PoseReference | None = None,
     lock: PoseLock | None = None,
     start_s: float = 0.0,
 ) -> Watched:
     """Film so many seconds under a lock, and note what it does."""
     height, width = film(start_s).shape
-    raster = raster_of(width, height, masks or [], guard_px=guard_px)
+    raster = raster_of(width, height, masks, guard_px=guard_px)
     lock = lock or PoseLock(
         size=(width, height), blind=raster.main.luma, guard_px=guard_px, reference=reference
     )
@@ -144,7 +146,7 @@ def watched(
     frame = masked(painter, film(start_s), start_s)
     for number in range(round(seconds * frame_rate)):
         at_s = start_s + number / frame_rate
-        if lock._judgement.due(round(at_s * NS)):  # what is not looked at need not be drawn
+        if lock.due(round(at_s * NS)):  # what is not looked at need not be drawn
             frame = masked(painter, film(at_s), at_s)
         frame.sensor_ns = round(at_s * NS)
         lock.observe(frame)
@@ -154,7 +156,18 @@ def watched(
     return found
 
 
-def raster_of(width: int, height: int, masks: list[Points], *, guard_px: int = GUARD_PX) -> MaskRaster:
+def locked(
+    view: Plane, *, with_reference: bool, masks: Sequence[Points] = (), guard_px: int = GUARD_PX
+) -> PoseLock:
+    """A lock for that view under these masks, with a reference that was made of it or without."""
+    height, width = view.shape
+    blind = raster_of(width, height, masks, guard_px=guard_px).main.luma
+    pictures = (np.where(blind, 16, noisy(view, n)).astype(np.uint8) for n in range(8))
+    reference = reference_from(pictures, Sight(size=(width, height), blind=blind)) if with_reference else None
+    return PoseLock(size=(width, height), blind=blind, guard_px=guard_px, reference=reference)
+
+
+def raster_of(width: int, height: int, masks: Sequence[Points], *, guard_px: int = GUARD_PX) -> MaskRaster:
     """Masks of polygons in fractions."""
     geometry = full_view(sensor="s", main=(width, height), lores=(width // 4 * 2, height // 4 * 2))
     return rasterise(masks, geometry, guard_px=guard_px)

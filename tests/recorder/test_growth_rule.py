@@ -60,10 +60,18 @@ class Attack:
     polygons: tuple[Fractions, ...]
     taken: bool
     guard_band_px: int = 16
+    pose_reference: str | None = None
+
+    def on(self, desk: Desk) -> MaskSet:
+        """The document."""
+        return following(
+            desk, *self.polygons, guard_band_px=self.guard_band_px, pose_reference=self.pose_reference
+        )
 
 
 LEFT, TOP, RIGHT, BOTTOM = 0.3, 0.3, 0.6, 0.6
 PIXEL = 1 / 160  # of main's width
+REFERENCE, ANOTHER = f"sha256:{1:064x}", f"sha256:{2:064x}"
 # The desk's square ends on the corners of main pixels: there every 1e-7 of a pixel decides.
 ATTACKS = {
     "nothing changed": Attack((SQUARE,), taken=True),
@@ -98,12 +106,14 @@ ATTACKS = {
     "one vertex moved inwards by 1e-9, which is rounded outwards": Attack(
         (((0.3, 0.3), (0.6 - 1e-9, 0.3), (0.6, 0.6), (0.3, 0.6)),), taken=True
     ),
+    "a pose reference where there was none": Attack((SQUARE,), taken=False, pose_reference=REFERENCE),
+    "wider, with a pose reference": Attack((WIDER,), taken=False, pose_reference=REFERENCE),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 def test_one_technician_widens_at_once_and_uncovers_nothing(ready: Desk, attack: Attack) -> None:
-    document = following(ready, *attack.polygons, guard_band_px=attack.guard_band_px)
+    document = attack.on(ready)
     verdict = ready.take(ready.signed(document, *ALONE))
     assert verdict.accepted == attack.taken, verdict.reason
     assert ready.versions[2] == (2 if attack.taken else 1)
@@ -115,9 +125,21 @@ def test_one_technician_widens_at_once_and_uncovers_nothing(ready: Desk, attack:
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 def test_two_persons_may_do_all_of_it(ready: Desk, attack: Attack) -> None:
-    document = following(ready, *attack.polygons, guard_band_px=attack.guard_band_px)
+    document = attack.on(ready)
     assert ready.take(ready.signed(document, *TWO)).accepted
     assert ready.versions[2] == 2
+
+
+@pytest.mark.parametrize("other", [None, ANOTHER])
+def test_one_technician_neither_drops_nor_changes_a_pose_reference(ready: Desk, other: str | None) -> None:
+    """However wide the masks: where they lie in the world is what two persons have said."""
+    assert ready.take(ready.signed(following(ready, SQUARE, pose_reference=REFERENCE), *TWO)).accepted
+    wider = following(ready, WIDER, version=3, pose_reference=REFERENCE)
+    assert ready.take(ready.signed(wider, *ALONE)).accepted
+    alone = ready.signed(following(ready, WIDER, version=4, pose_reference=other), *ALONE)
+    assert "another pose reference must be signed by a technician and an approver" in ready.take(alone).reason
+    ready.store.commit("masks", alone)
+    assert ready.versions[2] is None
 
 
 def test_a_guard_band_of_one_pixel_less_uncovers(ready: Desk) -> None:

@@ -1,8 +1,8 @@
 """From single looks to one answer over time: is the camera where its masks were drawn? Pure; knows no picture.
 
-A turn is told from a gust by time: looks that follow each other quickly must find the camera away on the same side. A
-picture that shows nothing recognisable (night, fog, a hand) decides nothing. It is lost until it was found in place
-several times.
+A turn is told from a gust by time: looks that follow each other quickly must find the camera away on the same side; no
+gust is longer than `LONGEST_GUST_SECONDS`. A picture that shows nothing recognisable (night, fog, a hand) decides
+nothing. It is lost until it was found in place several times.
 """
 
 from collections import deque
@@ -13,14 +13,16 @@ import numpy as np
 
 from node.clock import NS
 
-Finding = Literal["in_place", "moved", "strange", "blind"]
-"""Landmarks where they belong; landmarks together elsewhere; clear edges, of which none is known; nothing to go by."""
+Finding = Literal["in_place", "moved", "strange", "unclear", "blind"]
+"""Landmarks where they belong; landmarks together elsewhere; clear edges all over, of which none is known; some edges,
+of which none is known; nothing to go by."""
 
 Moves = tuple[float, ...]
 """How far the landmarks' four corners moved, in main pixels: x, y of each."""
 
-LOOK_SECONDS = 1.1
-"""A camera that is in place is looked at so often."""
+LOOK_SECONDS = 0.9
+"""A camera that is in place is looked at so often, and up to `UNEVEN_SECONDS` later: never in step with a swing."""
+UNEVEN_SECONDS = 0.25
 SOON_SECONDS = 0.3
 """A camera that seems away is looked at again so soon, as long as looks are left (`MOST_LOOKS`)."""
 MOST_LOOKS = 3.0
@@ -29,6 +31,8 @@ AWAY_LOOKS, AWAY_SECONDS = 2, 0.5
 GUST_AWAY_LOOKS, GUST_AWAY_SECONDS = 4, 2.5
 """What it takes instead when the camera was seen to swing, up to `GUST_SECONDS` ago."""
 GUST_SECONDS = 6.0
+LONGEST_GUST_SECONDS, CALM_SECONDS = 6.0, 5.0
+"""A swing that leaves the band again and again for so long is no gust; it is over when it stayed in it for so long."""
 RETURN_LOOKS, RETURN_SECONDS = 3, 1.5
 RETURN_SHARE = 0.85
 """Of the band: who comes back must come back a little further than where it was lost."""
@@ -37,7 +41,6 @@ FORGET_SECONDS = 5.0
 """So long after the last look at it a doubt counts no more."""
 _SAME_SIDE = 0.5
 _OUTLIER_BANDS = 3.0
-_UNEVEN_SECONDS = 0.3
 _GOLDEN = 0.618034
 
 
@@ -59,6 +62,9 @@ class Judgement:
         self._last_ns: int | None = None
         self._count = 0
         self._swung_ns: int | None = None
+        self._gust_ns: tuple[int, int] | None = None
+        """When the camera was first and last away, without being in place for long between."""
+        self._unclear = False
         self._away: list[tuple[int, Look]] = []
         self._back: list[int] = []
         self._lately: deque[Moves] = deque(maxlen=GUST_LOOKS)
@@ -67,17 +73,25 @@ class Judgement:
 
     @property
     def doubtful(self) -> bool:
-        """Not found in place even once since the start, and not there now: nothing may be shown meanwhile."""
-        return not self._confirmed and bool(self._away)
+        """Not found in place even once since it was opened, and not there now: nothing may be shown meanwhile."""
+        return not self._confirmed and (bool(self._away) or self._unclear)
+
+    def reopened(self) -> None:
+        """Nobody has looked for a while: it is to be found in place once again, with the very next look."""
+        self._confirmed = False
+        self._looks_left = MOST_LOOKS
+        self._last_ns = self._swung_ns = self._gust_ns = None
+        self._away.clear()
+        self._back.clear()
+        self._lately.clear()
 
     def due(self, now_ns: int) -> bool:
         """Whether it is time to look: at most once a second over any longer time."""
         if self._last_ns is None:
             return True
         since_s = (now_ns - self._last_ns) / NS
-        wanted_s = SOON_SECONDS if self._away and not self.lost else LOOK_SECONDS
-        # Never in step with a swinging pole: looks that must wait are unevenly apart.
-        uneven_s = _UNEVEN_SECONDS * (self._count * _GOLDEN % 1.0)
+        uneven_s = UNEVEN_SECONDS * (self._count * _GOLDEN % 1.0)
+        wanted_s = SOON_SECONDS if self._away and not self.lost else LOOK_SECONDS + uneven_s
         return since_s >= wanted_s and self._looks_left + max(0.0, since_s - uneven_s) >= 1.0
 
     def take(self, look: Look, now_ns: int) -> None:
@@ -87,6 +101,7 @@ class Judgement:
         self._looks_left -= 1.0
         self._count += 1
         self._last_ns = now_ns
+        self._unclear = look.finding == "unclear"
         if look.moves:
             self._lately.append(look.moves)
         if self.lost:
@@ -101,14 +116,16 @@ class Judgement:
                 self._swung_ns = now_ns
             self._away.clear()
             self._confirmed = True
-        elif look.finding != "blind":
+        elif look.finding in {"moved", "strange"}:
+            if look.moves:
+                self._blow(now_ns)
             if look.moves and any(
                 past.moves and not _same_side(past.moves, look.moves) for _, past in self._away
             ):
                 self._swung_ns = now_ns
                 self._away.clear()
             self._away.append((now_ns, look))
-        if self._is_away(now_ns) or self._is_leaning():
+        if self._is_away(now_ns) or self._is_leaning() or self._is_too_long_a_gust():
             self.lost = True
             self._away.clear()
             self._back.clear()
@@ -120,6 +137,14 @@ class Judgement:
         swings = self._swung_ns is not None and now_ns - self._swung_ns < GUST_SECONDS * NS
         looks, seconds = (GUST_AWAY_LOOKS, GUST_AWAY_SECONDS) if swings else (AWAY_LOOKS, AWAY_SECONDS)
         return len(self._away) >= looks and now_ns - self._away[0][0] >= seconds * NS
+
+    def _blow(self, now_ns: int) -> None:
+        """It is away: for how long has it been, again and again?"""
+        goes_on = self._gust_ns is not None and now_ns - self._gust_ns[1] <= CALM_SECONDS * NS
+        self._gust_ns = (self._gust_ns[0] if self._gust_ns and goes_on else now_ns), now_ns
+
+    def _is_too_long_a_gust(self) -> bool:
+        return self._gust_ns is not None and self._gust_ns[1] - self._gust_ns[0] > LONGEST_GUST_SECONDS * NS
 
     def _is_leaning(self) -> bool:
         """In gusts no two looks agree; their middle tells whether the camera still hangs where it did."""
@@ -134,10 +159,10 @@ class Judgement:
         """Found again when it was well in place several times in a row."""
         if look.finding == "in_place" and furthest(look.moves) <= RETURN_SHARE * self.band_px:
             self._back.append(now_ns)
-        elif look.finding != "blind":
+        elif look.finding in {"moved", "strange"} or look.moves:
             self._back.clear()
         if len(self._back) >= RETURN_LOOKS and now_ns - self._back[0] >= RETURN_SECONDS * NS:
-            self.lost, self._confirmed = False, True
+            self.lost, self._confirmed, self._gust_ns = False, True, None
             self._back.clear()
             self._lately.clear()
 

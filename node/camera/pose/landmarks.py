@@ -26,6 +26,7 @@ _STEADY = 0.45
 """The mean vector's length from which an edge stayed: 1 is always there, clear, and in one direction."""
 _REGIONS = (6, 4)
 _SECTORS = 4
+_EXACT_PX = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,15 +78,18 @@ class Average:
         self.count = 0
 
     def add(self, structure: Structure, *, shift: tuple[float, float] = (0.0, 0.0), most: int) -> None:
-        """Take in a picture that lies `shift` (x, y working pixels) beside the average; it counts 1 in `most`."""
+        """Take in a picture that lies `shift` (x, y working pixels) beside the average; it counts 1 in `most`.
+
+        It is laid over exactly: of whole pixels alone, the average would go along with a camera that slips slowly.
+        """
         self.count += 1
         weight = 1.0 / min(self.count, most)
         field, steepness = structure.field, structure.steepness
-        if max(abs(shift[0]), abs(shift[1])) >= 0.5:  # noqa: PLR2004 — half a pixel
-            back = np.array(((1.0, 0.0, -round(shift[0])), (0.0, 1.0, -round(shift[1]))))
+        if max(abs(shift[0]), abs(shift[1])) >= _EXACT_PX:
+            back = np.array(((1.0, 0.0, -shift[0]), (0.0, 1.0, -shift[1])))
             size = (field.shape[1], field.shape[0])
-            field = np.asarray(cv2.warpAffine(field, back, size, flags=cv2.INTER_NEAREST))
-            steepness = np.asarray(cv2.warpAffine(steepness, back, size, flags=cv2.INTER_NEAREST))
+            field = np.asarray(cv2.warpAffine(field, back, size, flags=cv2.INTER_LINEAR))
+            steepness = np.asarray(cv2.warpAffine(steepness, back, size, flags=cv2.INTER_LINEAR))
         cv2.accumulateWeighted(field, self._field, weight)
         cv2.accumulateWeighted(steepness, self._steepness, weight)
 

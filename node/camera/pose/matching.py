@@ -4,7 +4,7 @@ A shift is found by correlating landmarks and edges over the whole picture; turn
 landmark sees across its own edge. How surely is measured against the same landmarks at places where they are not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,24 +26,36 @@ _REACHES_PX = (6, 4, 2)
 _NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
 _CLEAR, _LEAST_CLEAR = 0.4, 8
 _LEAST_SPREAD = 0.01
+_CLEARER, _CLEARER_BY, _LEAST_BOTH = 1.1, 0.06, 0.25
 _PRIOR = np.diag((1e-6, 1e-6, 2500.0, 2500.0))
 """Roll and growth are 0, give or take a fiftieth, to who knows the place of one landmark to one pixel."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """Where landmarks are: moved by (x, y), turned and grown about the picture's middle; working pixels, radians.
 
     `surety`: how many standard deviations the agreement lies above that at decoys. `agreement`: the mean of all
-    landmarks' agreement, 1 at most. `moves`: x, y by which each corner of their bounding box moved.
+    landmarks' agreement, 1 at most; `each` landmark's, NaN of one that is not in the picture. `moves`: x, y by which
+    each corner of the box around landmarks and masks moved. `unmoved`: the agreement at the place where it was looked
+    for at first, 0 if that was anywhere.
     """
 
-    shift: tuple[float, float]
+    shift: Shift
     roll: float
     growth: float
     surety: float
     agreement: float
+    each: NDArray[np.float32]
     moves: tuple[float, ...]
+    unmoved: float
+
+    def is_clearer_than(self, other: "Match") -> bool:
+        """Whether the landmarks that are in the picture by both agree far better here than there."""
+        both = ~np.isnan(self.each) & ~np.isnan(other.each)
+        if both.sum() < _LEAST_BOTH * len(both):
+            return False
+        return float(self.each[both].mean()) > _CLEARER * float(other.each[both].mean()) + _CLEARER_BY
 
 
 class Matcher:
@@ -55,8 +67,13 @@ class Matcher:
         # Conjugates: a product's real part is the cosine of the (double) angle between landmark and edge.
         self._directions = (landmarks.directions[:, 0] - 1j * landmarks.directions[:, 1]).astype(np.complex64)
         width, height = self._size = sight.size
-        self._arms = self._places - np.array((width / 2, height / 2), np.float32)
-        low, high = self._arms.min(axis=0), self._arms.max(axis=0)
+        middle = np.array((width / 2, height / 2), np.float32)
+        self._arms = self._places - middle
+        # What must not come into sight is moved furthest where it is far from all landmarks.
+        span = (
+            self._arms if sight.covered is None else np.vstack((self._arms, np.array(sight.covered) - middle))
+        )
+        low, high = span.min(axis=0), span.max(axis=0)
         self._corners = np.array(((low[0], low[1]), (low[0], high[1]), (high[0], low[1]), (high[0], high[1])))
         self._design = _design(self._across, self._arms)
         self._coarse = (width // POOL, height // POOL)
@@ -68,9 +85,12 @@ class Matcher:
         """The best place within a few working pixels of a shift."""
         edges = _Edges(structure, self._size)
         pose = np.array((*start, 0.0, 0.0))
+        unmoved = float(edges.alike(self._moved(pose), self._directions).mean())
         for reach in _REACHES_PX:
             pose = self._closer(edges, pose, reach)
-        agreement = float(edges.alike(self._moved(pose), self._directions).mean())
+        here = self._moved(pose)
+        each = edges.alike(here, self._directions)
+        agreement = float(each.mean())
         at = self._moved(pose) + self._decoys[:, None, :]
         elsewhere = edges.alike(at, self._directions).mean(axis=1)
         x, y, roll, growth = (float(part) for part in pose)
@@ -80,7 +100,9 @@ class Matcher:
             growth=growth,
             surety=float((agreement - elsewhere.mean()) / (elsewhere.std() + _LEAST_SPREAD)),
             agreement=agreement,
+            each=np.where(edges.inside(here), each, np.float32(np.nan)),
             moves=tuple(float(part) for part in _displaced(pose, self._corners).ravel()),
+            unmoved=unmoved,
         )
 
     def anywhere(self, structure: Structure) -> Match:
@@ -94,7 +116,7 @@ class Matcher:
         y, x = divmod(int(surface.argmax()), surface.shape[1])
         dy = y - surface.shape[0] if y > surface.shape[0] // 2 else y
         dx = x - surface.shape[1] if x > surface.shape[1] // 2 else x
-        return self.near(structure, (float(dx * POOL), float(dy * POOL)))
+        return replace(self.near(structure, (float(dx * POOL), float(dy * POOL))), unmoved=0.0)
 
     def _template(self) -> Field:
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
@@ -141,6 +163,10 @@ class _Edges:
     def steepness(self, at: Vectors) -> NDArray[np.float32]:
         """At each place."""
         return self._steepness.take(self._pixels(at)[0])
+
+    def inside(self, at: Vectors) -> NDArray[np.bool_]:
+        """Whether each place is in the picture."""
+        return self._pixels(at)[1]
 
     def _pixels(self, at: Vectors) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         width, height = self._size

@@ -63,6 +63,15 @@ class Sight:
             rows, columns = covered.shape[0] // 2 * 2, covered.shape[1] // 2 * 2
             even = covered[:rows, :columns]
             covered = even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2]
+        rows_covered, columns_covered = (
+            np.flatnonzero(covered.any(axis=1)),
+            np.flatnonzero(covered.any(axis=0)),
+        )
+        self.covered: tuple[tuple[int, int], tuple[int, int]] | None = None
+        """The box around all that is covered, in working pixels: left and top, right and bottom."""
+        if len(rows_covered):
+            left, right = int(columns_covered[0]), int(columns_covered[-1]) + 1
+            self.covered = (left, int(rows_covered[0])), (right, int(rows_covered[-1]) + 1)
         reach = np.ones((2 * _SUPPORT_PX + 1,) * 2, np.uint8)
         clear = cv2.dilate(covered, reach) == 0
         clear[:_BORDER_PX], clear[-_BORDER_PX:] = False, False

@@ -14,6 +14,7 @@ from statistics import median
 import cv2
 import numpy as np
 from camera.pose.scenes import CLIPS, SHARED, Scene, as_it_is, scene
+from camera.pose.views import HARD, Turning
 from camera.pose.weather import WEATHER, Weather
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +23,7 @@ from node.camera.source import Plane
 from node.camera.street.scene import SCENES
 from node.camera.synthetic import SyntheticStreet
 from node.clock import SimulatedClock
-from tests.fakes.turned import IN_PLACE, Pose, World, noisy, turned, watched
+from tests.fakes.turned import IN_PLACE, Pose, Watched, World, locked, noisy, turned, watched
 
 SIZE, GUARD_PX = (960, 540), 8
 PX = GUARD_PX / 16
@@ -116,7 +117,31 @@ def rows(every: list[Scene]) -> Iterator[Row]:
         yield Row((weather.__doc__ or weather.__name__).splitlines()[0].rstrip("."), len(every), [], trips)
 
 
-def _watched(film: Callable[[float], Plane]):  # noqa: ANN202 — as `watched`
+def hard_rows() -> Iterator[Row]:
+    """Views that are hard to know again, each by several seeds, with a reference and without."""
+    for hard in HARD:
+        black: list[float] = []
+        false = 0
+        every = [(turning, known) for turning in hard.turnings() for known in (False, True)]
+        for turning, known in every:
+            found = _hardly(turning, with_reference=known)
+            false += any(turning.turn_s is None or at < turning.turn_s for at, _ in found.changes)
+            at = found.black_after(turning.turn_s) if turning.turn_s is not None else None
+            black += [at] if at is not None else []
+        yield Row(hard.case, len(every), black, false)
+
+
+def _hardly(turning: Turning, *, with_reference: bool) -> Watched:
+    lock = locked(turning.before, masks=turning.masks, guard_px=GUARD_PX, with_reference=with_reference)
+    how = {"lock": lock, "masks": turning.masks, "guard_px": GUARD_PX, "frame_rate": FRAME_RATE}
+    if not turning.closed_meanwhile:
+        return watched(turning.film, seconds=SECONDS, **how)
+    watched(turning.film, seconds=12, **how)
+    lock.reopened()
+    return watched(turning.film, seconds=8, start_s=12, **how)
+
+
+def _watched(film: Callable[[float], Plane]) -> Watched:
     return watched(film, seconds=SECONDS, frame_rate=FRAME_RATE, guard_px=GUARD_PX)
 
 
@@ -153,7 +178,7 @@ def main() -> int:
     table = Table("case", "scenes", "black", "median s", "worst s", "false", title="pose lock")
     bad = 0
     every = list(scenes())
-    for row in (*rows(every), *(shared_rows() if SHARED.exists() else ())):
+    for row in (*rows(every), *hard_rows(), *(shared_rows() if SHARED.exists() else ())):
         times = (f"{median(row.black_s):.1f}", f"{max(row.black_s):.1f}") if row.black_s else ("", "")
         false = "" if row.false is None else str(row.false)
         table.add_row(row.case, str(row.tried), str(len(row.black_s) or ""), *times, false)

@@ -14,7 +14,7 @@ def moved(x: float, y: float = 0.0) -> Look:
     return Look("moved" if (x * x + y * y) ** 0.5 > BAND else "in_place", (x, y) * 4)
 
 
-PLACE, STRANGE, BLIND = moved(0), Look("strange"), Look("blind")
+PLACE, STRANGE, UNCLEAR, BLIND = moved(0), Look("strange"), Look("unclear"), Look("blind")
 
 
 def judged(*looks: tuple[float, Look], confirmed: bool = True) -> Judgement:
@@ -57,10 +57,32 @@ def test_what_is_no_turn_does_not_count_as_one(looks: list[tuple[float, Look]]) 
 
 
 def test_a_pole_that_swings_far_is_lost_only_when_it_does_not_come_back() -> None:
-    swings = [(n * 0.7, moved(25 * (-1) ** n)) for n in range(12)]
+    swings = [(n * 0.7, moved(25 * (-1) ** n)) for n in range(8)]
     assert not judged(*swings).lost
-    stays = [(8.4 + n, moved(25)) for n in range(5)]
+    stays = [(5.6 + n, moved(25)) for n in range(3)]
     assert judged(*swings, *stays).lost
+
+
+def test_a_swing_that_leaves_the_band_for_longer_than_a_gust_is_lost_though_it_comes_back_each_time() -> None:
+    swings = [(n * 1.1, moved(25 if n % 2 else 0)) for n in range(9)]
+    assert not judged(*swings[:6]).lost
+    assert judged(*swings).lost
+    calm = [(n * 1.1, moved(25 if n % 6 == 1 else 0)) for n in range(30)]
+    assert not judged(*calm).lost
+
+
+def test_when_it_is_opened_again_nothing_is_shown_until_it_is_in_place_or_nothing_is_to_be_seen() -> None:
+    judgement = judged((0, PLACE), (1.1, PLACE))
+    judgement.reopened()
+    assert judgement.due(round(1.2 * NS))
+    judgement.take(moved(40), round(1.2 * NS))
+    assert (judgement.doubtful, judgement.lost) == (True, False)
+    judgement.take(UNCLEAR, round(9 * NS))
+    assert judgement.doubtful
+    judgement.take(PLACE, round(10 * NS))
+    assert not judgement.doubtful
+    judgement.take(UNCLEAR, round(11 * NS))
+    assert not judgement.doubtful
 
 
 def test_it_is_lost_when_its_middle_hangs_elsewhere_though_no_two_looks_agree() -> None:
@@ -88,11 +110,12 @@ def test_what_was_lost_is_found_when_it_is_well_in_place_several_times(looks: li
 def test_before_it_was_found_in_place_once_a_doubt_shows_nothing() -> None:
     assert judged((0, STRANGE), confirmed=False).doubtful
     assert not judged((0, STRANGE)).doubtful
+    assert judged((0, UNCLEAR), confirmed=False).doubtful
     assert not judged((0, BLIND), confirmed=False).doubtful
     assert not judged((0, STRANGE), (0.3, PLACE), (0.6, STRANGE), confirmed=False).doubtful
 
 
-FINDINGS: list[Finding] = ["in_place", "moved", "strange", "blind"]
+FINDINGS: list[Finding] = ["in_place", "moved", "strange", "unclear", "blind"]
 
 
 @given(
