@@ -12,7 +12,7 @@ help:
 	@echo "make test    make check, then every test"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make property  non-interference with many more examples (EXAMPLES times as many; five minutes)"
-	@echo "make mutants  undo each protection in a copy: a named test must notice (three minutes)"
+	@echo "make mutants  undo each protection in a copy: a named test must notice (five to ten minutes)"
 	@echo "make bench   the measures, each beside its reference in the same run"
 	@echo "make crash   a recorder's life cut at every operation of its disk, as a table (some minutes)"
 	@echo "make torture thirty kills and power cuts of the real recorder on ext4, as a table (root; two minutes)"

@@ -5,7 +5,7 @@ who may connect at all is the daemons' common group. It takes a message only fro
 type (`ROUTES`): the kernel says who connected (SO_PEERCRED, which libzmq hands on as `Peer-Address`), not the
 message. Users that send nothing here are turned away before they can say anything; what one of the others may not
 send, and what is dropped or unreadable, is counted. What libzmq does not bound is how many parts an unfinished message
-has: a daemon that was taken over can fill another's memory until the system ends that one.
+has: it hangs up when the daemon has no more memory (`cli/daemon_run.py` bounds it).
 """
 
 import fcntl

@@ -15,6 +15,7 @@ FilePathOrNone = Annotated[str, Meta(pattern=r"\A(/[^\x00-\x1f\x7f]*)?\Z", max_l
 HostName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9:][A-Za-z0-9.:-]*\Z", max_length=253)]
 UserName = Annotated[str, Meta(pattern=r"\A[a-z_][a-z0-9_-]{0,31}\Z")]
 Side = Annotated[int, Meta(ge=32, le=8192)]
+EvenSide = Annotated[int, Meta(multiple_of=2, ge=32, le=8192)]
 
 
 class NodeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +49,7 @@ class SensorSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The camera and its two streams, in pixels; frames and bits per second."""
 
     source: Literal["picamera2", "synthetic", "replay"] = "picamera2"
-    main: tuple[Side, Side] = (1920, 1080)
+    main: tuple[EvenSide, EvenSide] = (1920, 1080)
     lores: tuple[Side, Side] = (640, 360)
     frames_per_second: Annotated[float, Meta(gt=0, le=60)] = 15.0
     bits_per_second: Annotated[int, Meta(ge=100_000, le=50_000_000)] = 4_000_000

@@ -78,6 +78,10 @@ def new_command(
         "made_at": utc_moment(now_ns // NS * NS).isoformat(),
     }
     mask_set = decode(msgspec.json.encode(draft), MaskSet)
+    if not (mask_set.polygons or decode(payload, Mandate).masks.nothing_to_mask):
+        raise Refused(
+            "without --mask there is nothing in it: the mandate does not say that there is nothing to mask"
+        )
     create_whole(out, encode(mask_set))
     typer.echo(f"{out}: {len(mask_set.polygons)} masks; to be signed by a technician and an approver")
 
@@ -113,12 +117,21 @@ def compare_command(
     out: Annotated[Path | None, typer.Option(help="a picture: red comes into sight, grey goes")] = None,
 ) -> None:
     """Say whether a mask set uncovers anything, and so who must sign it. Exit 1 if it does."""
-    difference = compare(view_of(_read(new)[0]), view_of(_read(old)[0]))
+    coming, current = _read(new)[0], _read(old)[0]
+    difference = compare(view_of(coming), view_of(current))
     typer.echo(f"uncovered: {difference.uncovered_share:.3%} of the pixel array")
     typer.echo(f"newly hidden: {difference.hidden_share:.3%}")
     if out is not None:
         write_picture(out, *comparison_picture(difference))
         typer.echo(f"picture in {out}")
+    if coming.geometry != current.geometry:
+        raise Refused(
+            f"{new} is for another geometry, so it is a first set there: all of a first set's roles must sign"
+        )
+    if coming.pose_reference != current.pose_reference:
+        raise Refused(
+            f"{new} has another pose reference: a technician and an approver must sign it, two persons"
+        )
     if not difference.covers:
         raise Refused(f"{new} uncovers something: a technician and an approver must sign it, two persons")
     typer.echo("it uncovers nothing: one technician's signature is enough")

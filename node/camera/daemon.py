@@ -39,6 +39,7 @@ from node.service import Every
 
 _LOG = logging.getLogger(__name__)
 ALIVE_SECONDS, REPORT_SECONDS = 1.0, 2.0
+PATIENCE_NS = 3 * NS
 HAND_OVER_ROUNDS, HAND_OVER_ROUND_S = 120, 0.1
 GIVE_UP_ROUNDS = 30
 """An orderly end takes up to twelve seconds while the others still take something, and three if they do not."""
@@ -131,6 +132,7 @@ class CameraDaemon:
         self._alive_due = Every(ALIVE_SECONDS, clock=clock)
         self._report_due = Every(REPORT_SECONDS, clock=clock)
         self._told_dark: DarkReason | str | None = ""
+        self._began_ns = clock.boottime_ns()
         self._logged: tuple[DarkReason | None, str] | None = None
         self._met: dict[str, str] = {}
 
@@ -215,8 +217,13 @@ class CameraDaemon:
         self._documents.pump()
         if self._alive_due.due():
             self._say_alive()
-        if self._report_due.due() or self._filming.dark != self._told_dark:
+        if self._knows and (self._report_due.due() or self._filming.dark != self._told_dark):
             self._report()
+
+    @property
+    def _knows(self) -> bool:
+        """A camera that has just started does not say that there is no mandate before it could have heard of one."""
+        return self._documents.were_read or self._clock.boottime_ns() - self._began_ns >= PATIENCE_NS
 
     def _say_alive(self) -> None:
         alive = CameraAlive(self._instance, self._clock.boottime_ns())

@@ -47,6 +47,11 @@ class Documents:
         self.trouble = "the recorder has not said yet which documents count"
         """Why something is not in force; empty if nothing is wrong."""
 
+    @property
+    def were_read(self) -> bool:
+        """Whether the recorder has said what counts."""
+        return self._read_as is not None
+
     def changed(self, alive: RecorderAlive) -> bool:
         """Whether the recorder has committed something, or is another one, since the documents were read.
 

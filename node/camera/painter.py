@@ -3,6 +3,7 @@
 If painting fails for whatever reason, two black pictures take their place: nothing unmasked gets past here.
 """
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 
 from node.camera.patches import patches
-from node.camera.source import Picture, Plane, Request, new_picture
+from node.camera.source import Picture, Plane, Request, aligned, new_picture
+from node.errors import one_line
 from node.masks.geometry import Size
 from node.masks.raster import Mask, MaskRaster, StreamMask
 
@@ -68,9 +70,9 @@ class Painter:
         try:
             _paint(request.main, self._main)
             _paint(request.lores, self._lores)
-        except (ValueError, TypeError, IndexError, cv2.error) as error:
+        except Exception as error:  # noqa: BLE001 — whatever it is, nothing of the picture may be seen
             # Pictures of our own: what could not be painted may not be blackened either.
-            fault = f"painting failed: {error}".splitlines()[0]
+            fault = one_line(f"painting failed: {error}")
             main, lores = new_picture(self._main.size), new_picture(self._lores.size)
             return MaskedFrame(self, main=main, lores=lores, sensor_ns=request.sensor_ns, fault=fault)
         return MaskedFrame(
@@ -125,7 +127,8 @@ def _plan(mask: StreamMask) -> _StreamPlan:
 def _copies(mask: Mask, value: int, *, channels: int) -> tuple[_Copy, ...]:
     """The patches of a plane. Their black is one array, which stays in the processor's cache from patch to patch."""
     shape = mask.shape if channels == 1 else (*mask.shape, channels)
-    black = np.full(shape, value, np.uint8)
+    black = aligned(math.prod(shape)).reshape(shape)
+    black[:] = value
     return tuple(
         (patch.where, patch.pixels, black[: patch.pixels.shape[0], : patch.pixels.shape[1]])
         for patch in patches(mask, channels=channels)

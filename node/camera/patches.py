@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from node.camera.source import aligned
 from node.masks.raster import Mask
 
 CALL_NS, ROW_NS, BYTE_NS = 1000.0, 2.0, 0.03
@@ -37,7 +38,9 @@ def patches(mask: Mask, *, channels: int) -> tuple[Patch, ...]:
     found = []
     for top, left, bottom, right in _on_cache_lines(_joined(_parts(mask), channels), mask.shape[1], channels):
         where = slice(int(top), int(bottom)), slice(int(left), int(right))
-        found.append(Patch(where, mask[where].astype(np.uint8)))
+        pixels = aligned(mask[where].size).reshape(mask[where].shape)
+        pixels[:] = mask[where]
+        found.append(Patch(where, pixels))
     return tuple(found)
 
 

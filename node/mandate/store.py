@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from node.errors import Refused
 from node.files import replace_whole
 from node.mandate.signatures import MAX_DOCUMENT_BYTES, parse
@@ -17,12 +19,17 @@ Kind = Literal["root", "mandate", "masks", "approved_masks"]
 which proves that a widened one in `masks` uncovers nothing."""
 
 MAX_ROOTS = 1000
+_SUFFIX = ".jws.json"
 MAX_ARCHIVED = 64
 """Mandates that are kept for the footage that was taken under them."""
 
 
 class Unreadable(Refused):
     """A document is there and the disk does not let it be read: it may yet."""
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    version: int
 
 
 class DocumentStore:
@@ -54,15 +61,16 @@ class DocumentStore:
     def archive_mandate(self, data: bytes) -> bool:
         """Keep a mandate under its digest, for footage outlives what it was taken under; False if it is there.
 
-        Of more than `MAX_ARCHIVED` the one that was archived first goes.
+        Of more than `MAX_ARCHIVED` those of the lowest versions go.
         """
         path = self._archived(parse(data).digest)
         if self._volume.exists(path):
             return False
         replace_whole(path, data, volume=self._volume)
-        kept = sorted(self._archive_paths(), key=lambda one: (one.stat().st_mtime_ns, one.name))
-        for old in kept[:-MAX_ARCHIVED]:
-            self._volume.unlink(old)
+        kept = self._archive_paths()
+        if len(kept) > MAX_ARCHIVED:
+            for old in sorted(kept, key=self._version_of)[:-MAX_ARCHIVED]:
+                self._volume.unlink(old)
         return True
 
     def archived_mandate(self, digest: bytes) -> bytes | None:
@@ -71,14 +79,19 @@ class DocumentStore:
 
     def archived_mandates(self) -> tuple[bytes, ...]:
         """All that are kept."""
-        found = (self._read(path) for path in sorted(self._archive_paths()))
+        found = (self._read(path) for path in self._archive_paths())
         return tuple(data for data in found if data is not None)
 
     def _archived(self, digest: bytes) -> Path:
-        return self._directory / f"mandate-{digest.hex()}.jws.json"
+        return self._directory / f"mandate-{digest.hex()}{_SUFFIX}"
 
     def _archive_paths(self) -> list[Path]:
-        return list(self._directory.glob("mandate-*.jws.json"))
+        names = sorted(self._volume.names(self._directory))
+        return [self._directory / n for n in names if n.startswith("mandate-") and n.endswith(_SUFFIX)]
+
+    def _version_of(self, path: Path) -> int:
+        data = self._read(path)
+        return 0 if data is None else msgspec.json.decode(parse(data).payload, type=_Versioned).version
 
     def commit(self, kind: Kind, data: bytes) -> None:
         """Put a document in force. After a power cut at any point there is the old one or the new one, whole."""

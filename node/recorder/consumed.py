@@ -4,6 +4,7 @@ A small file beside the documents, whole or not at all, synced before the effect
 judged at a time that never goes back.
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from node.errors import Refused
 from node.files import replace_whole
 from node.messages import Nanoseconds
 from node.names import Ulid
+from node.volume import DISK, Volume
 
 FILE_NAME = "consumed.json"
 MAX_CONSUMED = 1000
@@ -34,13 +36,14 @@ _File = Annotated[tuple[_Used, ...], Meta(max_length=MAX_CONSUMED)]
 class ConsumedOrders:
     """What stands in the file. One that cannot be read refuses every order: nobody knows what was used."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, volume: Volume = DISK) -> None:
         self._path = directory / FILE_NAME
+        self._volume = volume
         self._used: dict[str, _Used] = {}
         self.unreadable = ""
         """Why no order can be taken; empty if they can."""
         try:
-            self._used = {one.id: one for one in _read(self._path)}
+            self._used = {one.id: one for one in _read(self._path, volume)}
         except Refused as refusal:
             self.unreadable = f"{refusal}"
 
@@ -73,14 +76,16 @@ class ConsumedOrders:
             self._write({**self._used, id: msgspec.structs.replace(self._used[id], state="ended")})
 
     def _write(self, used: dict[str, _Used]) -> None:
-        replace_whole(self._path, msgspec.json.encode(tuple(used.values())) + b"\n", mode=0o640)
+        replace_whole(
+            self._path, msgspec.json.encode(tuple(used.values())) + b"\n", mode=0o640, volume=self._volume
+        )
         self._used = used
 
 
-def _read(path: Path) -> tuple[_Used, ...]:
+def _read(path: Path, volume: Volume) -> tuple[_Used, ...]:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        with closing(volume.open(path)) as file:
+            data = file.pread(MAX_FILE_BYTES + 1, 0)
         return msgspec.json.decode(data, type=_File)
     except FileNotFoundError:
         return ()

@@ -88,7 +88,7 @@ def build(
     start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing, volume=volume)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    consumed = ConsumedOrders(Path(paths.documents))
+    consumed = ConsumedOrders(Path(paths.documents), volume=volume)
     endings = Endings(bus=bus, clock=clock)
     store = DocumentStore(Path(paths.documents), volume=volume)
     releases = Releases(

@@ -110,7 +110,7 @@ class EpochKeys:
 
     def length_ns(self, retention_ns: int) -> int:
         """How long an epoch is: so much earlier than its retention footage may go."""
-        return max(retention_ns // (slot.slot_count(self._size) - SPARE_SLOTS), MIN_EPOCH_NS)
+        return epoch_length_ns(self._size, retention_ns)
 
     def for_capture(self, start_ns: int, *, mandate: bytes, retention_ns: int) -> tuple[int, bytes]:
         """Epoch and key for a segment that begins at `start_ns` under the mandate of that digest."""

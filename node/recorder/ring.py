@@ -6,6 +6,7 @@ Takes what the camera sends, adds the epoch layer, writes, evicts. It cannot ope
 import errno
 import logging
 import os
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from node.formats import framing
 from node.formats import segment as fmt
 from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
+from node.recorder.allowance import Allowance
 from node.recorder.epochs import Destruction, EpochKeys
 from node.recorder.ring_volume import RingMarker
 from node.recorder.segment_file import SegmentFile
@@ -29,6 +31,7 @@ from node.volume import DISK, Volume, write_all
 
 HOUR_NS = 3600 * NS
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+SEGMENTS_AN_HOUR = 120  # a camera films 60
 EVICTION_ROUNDS = 3  # where unlinking frees nothing, the ring is not given up for it
 TRIAL_NAME, TRIAL_BYTES = "trial", 4096
 FIRST_BYTES = 16 * 1024
@@ -87,10 +90,15 @@ class Ring:
         self._marker = marker
         self._found = is_there(marker)
         paths = segment_paths(directory, volume=volume) if self._found else []
-        self._kept = [_kept(path, volume) for path in paths]
+        self._kept = [kept for path in paths if (kept := _kept(path, volume)) is not None]
         self._size = sum(kept.size for kept in self._kept)
         self._open: tuple[str, int, SegmentFile] | None = None
         self._swept: frozenset[int] | None = None
+        self._room = Allowance(
+            SEGMENTS_AN_HOUR * preallocate_bytes, clock=clock, at_once=reserve_bytes + 2 * preallocate_bytes
+        )
+        self.evicted_for_room = 0
+        """How many of them because the disk was full, and not the ring."""
         self.evicted = 0
         """How many segments made room for others before their time."""
 
@@ -195,13 +203,20 @@ class Ring:
         self._swept = live
 
     def make_room(self, need: int = 0) -> bool:
-        """Evict until the disk has the reserve and `need` bytes free; False if it has not, whatever was evicted."""
+        """Evict until the disk has the reserve and `need` bytes free; False if it has not.
+
+        Whoever else fills the disk takes what is freed, too: the film is not given up for that, but at twice the pace
+        at which the camera films.
+        """
         for _ in range(EVICTION_ROUNDS):
             short = self._reserve_bytes + need - self._free()
             if short <= 0:
                 return True
-            while short > 0 and self._kept:
-                short -= self._evict()
+            while short > 0 and self._kept and not self._room.used_up:
+                freed = self._evict()
+                self._room.use(freed)
+                self.evicted_for_room += 1
+                short -= freed
         return self._free() >= self._reserve_bytes + need
 
     def try_disk(self) -> None:
@@ -344,9 +359,12 @@ def _header(data: bytes) -> SegmentHeader:
         raise Refused(f"a segment's header is not as it must be ({error})") from error
 
 
-def _kept(path: Path, volume: Volume) -> KeptSegment:
-    """What the index needs of a file. Nearly every start is within the first bytes; the rest is read if it is not."""
-    size, epoch = path.stat(follow_symlinks=False).st_size, None
+def _kept(path: Path, volume: Volume) -> KeptSegment | None:
+    """What the index needs of a file; None if it is none. Nearly every start is within the first bytes."""
+    found, epoch = path.stat(follow_symlinks=False), None
+    if not stat.S_ISREG(found.st_mode):
+        _LOG.warning("%s is no file: it is left where it is", path.name)
+        return None
     try:
         with closing(volume.open(path)) as file:
             start = file.pread(FIRST_BYTES, 0)
@@ -355,7 +373,7 @@ def _kept(path: Path, volume: Volume) -> KeptSegment:
                 epoch = _epoch(file.pread(16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES, 0))
     except OSError as error:  # a bad block: recovery has told of it, and eviction takes the file away
         _LOG.warning("%s cannot be read: %s", path.name, error.strerror)
-    return KeptSegment(path, size, epoch)
+    return KeptSegment(path, found.st_size, epoch)
 
 
 def _epoch(start: bytes) -> int | None:

@@ -14,9 +14,11 @@ from node.mandate.documents import Mandate, decode
 from node.mandate.signatures import parse
 from node.mandate.store import DocumentStore
 from node.recorder.epochs import EpochKeys
-from node.recorder.ring import HOUR_NS, KeptSegment, Ring
+from node.recorder.ring import FIRST_BYTES, HOUR_NS, KeptSegment, Ring
 
-START_BYTES = 16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES
+MOST_SEGMENTS = 4500
+"""Of one order: three days of minutes, whose starts are read before anything else is done."""
+REST_BYTES = 16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES - FIRST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,14 @@ def select(
     named = [(start, one) for one in ring.segments if (start := one.start_ns) is not None]
     named.sort(key=lambda pair: pair[0])
     starts = [start for start, _ in named]
+    asked = overlapping(starts, interval)
+    if len(asked) > MOST_SEGMENTS:
+        raise Refused(f"release order: it asks for {len(asked)} segments, at most {MOST_SEGMENTS} at once")
     wanted: dict[int, Selected | MissingReason] = {
-        index: _selected(named[index][1], keys, now_ns) for index in overlapping(starts, interval)
+        index: _selected(named[index][1], keys, now_ns) for index in asked
     }
     segments = tuple(found for found in wanted.values() if isinstance(found, Selected))
     lost: list[MissingReason | None] = [_lost(wanted.get(index)) for index in range(len(named))]
-    if len(segments) > bundle.MAX_SEGMENTS:
-        raise Refused(
-            f"release order: it asks for {len(segments)} segments, at most {bundle.MAX_SEGMENTS} at once"
-        )
     retention_ns = retention_hours * HOUR_NS
     around = Around(
         destroyed_ns=now_ns - retention_ns + keys.length_ns(retention_ns),
@@ -90,11 +91,20 @@ def _selected(kept: KeptSegment, keys: EpochKeys, now_ns: int) -> Selected | Mis
     if entry is None or entry.destroy_at_ns <= now_ns:
         return "destroyed"
     try:
-        with kept.path.open("rb") as file:
-            header = fmt.read_start(file.read(START_BYTES))[0]
+        header = _header(kept.path)
     except (Damaged, OSError):
         return "unknown"
     return Selected(kept.path, header, entry.epoch, entry.destroy_at_ns)
+
+
+def _header(path: Path) -> SegmentHeader:
+    """Nearly every start is within the first bytes; the rest is read if it is not."""
+    with path.open("rb") as file:
+        start = file.read(FIRST_BYTES)
+        try:
+            return fmt.read_start(start)[0]
+        except Damaged:
+            return fmt.read_start(start + file.read(REST_BYTES))[0]
 
 
 def _mandates(segments: Sequence[Selected], store: DocumentStore) -> tuple[bytes, ...]:

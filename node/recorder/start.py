@@ -22,8 +22,9 @@ from node.volume import Volume
 
 PREALLOCATE_SECONDS = 75  # a minute, and what rate control overshoots
 MOST_EPOCH = 1 << 31
-LOOKED_AT = 2
-"""Segments whose records a start counts for the camera: it may have been told of neither end nor beginning."""
+LOOKED_AT = 3
+"""Segments whose records a start counts for the camera: the last that it was answered on, and two that were hardly
+begun when the recorder died, twice."""
 
 Deletion = Literal["proven", "unlink"]
 

@@ -1,5 +1,7 @@
 """What is due without any message: keys destroyed on time, the time floor, room on the disk, trouble tried again."""
 
+import errno
+
 from node.clock import Clock
 from node.recorder.audit_desk import AuditDesk
 from node.recorder.epochs import EpochKeys, SlotFailed
@@ -13,6 +15,7 @@ from node.service import Every
 TEND_S = 1
 PERSIST_S = 600
 TROUBLE_S = 10
+EVICTED_S = 60
 
 
 class Upkeep:
@@ -40,6 +43,8 @@ class Upkeep:
         self._tend = Every(TEND_S, clock=clock)
         self._persist = Every(PERSIST_S, clock=clock)
         self._trouble = Every(TROUBLE_S, clock=clock)
+        self._evicted_due = Every(EVICTED_S, clock=clock)
+        self._noted_evicted = 0
         self._counted_ns = clock.boottime_ns()
 
     def tend(self) -> None:
@@ -50,6 +55,7 @@ class Upkeep:
         self._footage.tend()
         if self._make_room():
             self._footage.try_again()
+        self._note_evicted()
         slot_waits = self._storage.in_trouble("key slot") and self._trouble.due()
         if slot_works and (slot_waits or self._persist.due()):
             self.persist()
@@ -87,11 +93,22 @@ class Upkeep:
         """Unlink what nobody can open and what the reserve needs; whether the disk let it."""
         try:
             self._ring.sweep()
-            self._ring.make_room()
+            if not self._ring.make_room():
+                self._storage.failed(
+                    "ring", OSError(errno.ENOSPC, "the disk is full, and not with film alone")
+                )
         except OSError as error:
             self._storage.failed("ring", error)
             return False
         return True
+
+    def _note_evicted(self) -> None:
+        """What a full disk has cost, once a minute at most."""
+        evicted = self._ring.evicted_for_room
+        if evicted > self._noted_evicted and self._evicted_due.due():
+            what = f"{evicted - self._noted_evicted} segments"
+            self._desk.note("segments_evicted", what, "the disk was full before their time was over")
+            self._noted_evicted = evicted
 
     def _settle(self) -> None:
         try:

@@ -92,6 +92,8 @@ def _of_daemons(now: Reading, raised: Collection[str]) -> Iterator[Reason]:
         yield Reason("recorder_silent", "bad", "nothing is heard of the recorder")
     elif now.recorder is not None and now.recorder.storage != "good":
         yield Reason("storage", "bad", f"the recorder's storage is {now.recorder.storage}")
+    if now.recorder is not None and now.recorder.slot_wear == "worn":
+        yield Reason("slot_worn", "warning", "the key slot's part has most of its life behind it")
     if now.subscription_refused:
         yield Reason("subscription_refused", "warning", now.subscription_refused)
 

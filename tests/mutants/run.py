@@ -32,6 +32,7 @@ GIT = shutil.which("git") or "git"
 OPTIONS = (
     *("-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "tests.mutants.witness"),
     "--hypothesis-seed=0",
+    "--timeout=300",
 )
 
 

@@ -142,6 +142,7 @@ class Script:
 
     def start_after_kill(self) -> None:
         """Another process goes on with what this one's kernel has."""
+        self.volume.full = False
         self.volume.kill_before = None
         self.station.recorder = None
         if self.station.bus is not None:

@@ -22,7 +22,7 @@ from node.sealing.keys import read_verifying_key
 from node.volume import DISK, Volume
 
 M = TypeVar("M", bound=Message)
-PATIENCE = 200
+PATIENCE = 800
 """How often 50 ms are waited for something that has to come."""
 ULID = "01KAR0F2T9Z6S3X8V1N4K7J5H0"
 JOINED = m.AuditCommitted("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", 0)

@@ -1,5 +1,6 @@
 """A disk that is full or failing: it is said, nothing that was answered is lost, and it recovers by itself."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -52,9 +53,9 @@ def small(disk: Path, run: Path, node_key: Path) -> Iterator[Station]:
     made.close()
 
 
-def fill(disk: Path, *, leave: int = 0) -> Path:
+def fill(disk: Path, *, leave: int = 0, name: str = "somebody-elses") -> Path:
     """Somebody else takes what is free."""
-    path = disk / "somebody-elses"
+    path = disk / name
     found = os.statvfs(disk)
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(found.f_bavail * found.f_frsize - leave, 1))
@@ -284,6 +285,17 @@ def test_a_segment_with_a_bad_block_does_not_keep_the_recorder_from_starting(sta
     assert "segment_unreadable" in (Path(station.config.paths.audit) / "audit.jsonl").read_text()
 
 
+def test_a_directory_that_is_named_like_a_segment_keeps_nothing_from_being_done(station: Station) -> None:
+    station.start()
+    station.stop()
+    odd = Path(station.config.paths.ring) / "20261103T220000.000Z_01RECRDERTEST0000000000002.seg"
+    odd.mkdir()
+    station.start()
+    station.ask(*footage(3, start_ns=station.clock.now().utc_ns).messages)
+    assert station.latest(RecorderReport).ring_segments == 1
+    assert odd.is_dir()
+
+
 @as_root
 def test_a_recorder_starts_on_a_disk_that_can_only_be_read_and_destroys_what_is_due(
     disk: Path, tmp_path: Path, run: Path, node_key: Path
@@ -311,3 +323,16 @@ def test_a_recorder_starts_on_a_disk_that_can_only_be_read_and_destroys_what_is_
     assert station.paths == []
     assert "epoch_destroyed" in (disk / "audit" / "audit.jsonl").read_text()
     station.close()
+
+
+@as_root
+def test_whoever_fills_the_disk_does_not_get_the_ring(small: Station, disk: Path) -> None:
+    for number in range(1, 9):
+        small.ask(*footage(number, start_ns=START_NS + number * NS, payloads=[b"x" * 100_000]).messages)
+    assert len(small.paths) == 8
+    for number in range(20):  # a runaway log: it takes what is freed
+        with contextlib.suppress(OSError):  # when nothing is free
+            fill(disk, name=f"log-{number}")
+        small.after(1)
+    assert len(small.paths) >= 6
+    assert small.latest(RecorderReport).evicted == 8 - len(small.paths)

@@ -375,6 +375,21 @@ def test_what_is_missing_is_named_with_its_reason(office: Office) -> None:
     )
 
 
+def test_what_had_to_make_room_is_named_as_evicted(office: Office) -> None:
+    assert office.station.recorder is not None
+    ring = office.station.recorder._ring
+    office.record(0)
+    ring._capacity_bytes = ring._preallocate_bytes + 2 * ring.size
+    office.record(1, 2, 3)
+    order = office.order(until=4 * MINUTE)
+    office.ask(order)
+    office.delivered()
+    reader, carried = read(office.bundle(order))
+    missing = manifest_of(reader).missing
+    assert [one.told.start_ns for one in carried if one.told] == [one.start_ns for one in ring.segments]
+    assert missing == (Missing(START_NS, manifest_of(reader).segments[0].start_ns, "evicted"),)
+
+
 def test_footage_whose_key_was_destroyed_is_not_released(office: Office) -> None:
     office.record(0)
     office.station.after(72 * 3600)

@@ -27,6 +27,10 @@ def machine(**numbers: Any) -> Reading:  # noqa: ANN401 — fields of either
     return Reading(machine=msgspec.structs.replace(WELL, **numbers), camera=CAMERA, recorder=RECORDER)
 
 
+WORN = msgspec.structs.replace(RECORDER, slot_wear="worn")
+"""Its key slot's part."""
+
+
 def camera(**numbers: Any) -> Reading:  # noqa: ANN401 — fields of either
     return Reading(machine=WELL, camera=msgspec.structs.replace(CAMERA, **numbers), recorder=RECORDER)
 
@@ -55,6 +59,7 @@ def test_a_node_that_films_and_lacks_nothing_is_good() -> None:
         (camera(frame_age_s=5), "bad", "frames_late"),
         (Reading(machine=WELL, outbox_filled=0.81), "warning", "outbox_filling"),
         (Reading(machine=WELL, subscription_refused="Not authorized"), "warning", "subscription_refused"),
+        (Reading(machine=WELL, recorder=WORN), "warning", "slot_worn"),
         (machine(temperature_c=80.0), "warning", "heat"),
         (machine(temperature_c=90.0), "bad", "heat_bad"),
         (machine(throttled=True), "warning", "throttled"),

@@ -68,7 +68,7 @@ def test_a_real_node_refuses_the_root(tmp_path: Path) -> None:
 def test_everything_that_the_configuration_names_lies_in_the_folder(tmp_path: Path) -> None:
     files = written(tmp_path, BALCONY)
     paths, broker = files.config.paths, files.config.broker
-    named = [getattr(paths, name) for name in paths.__struct_fields__]
+    named = [path for name in paths.__struct_fields__ if (path := getattr(paths, name))]
     for path in (*named, broker.ca_file, broker.certificate_file):
         assert Path(path).is_relative_to(tmp_path)
 
