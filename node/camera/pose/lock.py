@@ -34,7 +34,7 @@ LEAST_TEXTURE = 0.01
 """With less there is nothing to recognise. Noise has up to 0.007, a picture with one detailed twentieth 0.015."""
 _STRANGE_TEXTURE, _STRANGE_SHARE, _STRANGE_SPREAD = 0.02, 0.3, 0.3
 _USUAL_WEIGHT = 0.1
-_HARDLY_MOVED, _AS_WELL = 1.5, 0.75
+_HARDLY_MOVED, _AS_WELL, _HALF_COVERED = 1.5, 0.75, 0.4
 _NEARLY_USUAL = 0.88
 """Of the usual agreement. With less it may be that a facade's windows lie where others did, and nothing else does."""
 
@@ -143,7 +143,7 @@ class PoseLock:
     def _first_look(self, structure: Structure) -> Look:
         """Without a reference: what several looks in a row show together is where the camera is. It decides nothing."""
         if self._recent is not None:
-            match = self._recent.near(structure, self._start)
+            match = self._recent.near(structure, self._start, home=self._centre)
             if match is not None and furthest(self._moves(match)) <= ALIGNED_BANDS * self._band_px:
                 self._recent.learn(match)
                 self._start, self._seen = match.shift, (structure, match)
@@ -170,7 +170,7 @@ class PoseLock:
         sets = self._sets()
         doubtful: tuple[_Known, Match] | None = None
         for known in sets:
-            match = known.near(structure, self._start)
+            match = known.near(structure, self._start, home=self._centre)
             if match is not None and known.is_usual(match):
                 if furthest(self._moves(match)) <= self._band_px:
                     known.learn(match)
@@ -247,9 +247,9 @@ class _Known:
         self._matcher = Matcher(landmarks, sight)
         self.usual = usual
 
-    def near(self, structure: Structure, start: Shift) -> Match | None:
+    def near(self, structure: Structure, start: Shift, *, home: Shift) -> Match | None:
         """Where it surely is, nearby."""
-        match = self._matcher.near(structure, start)
+        match = self._matcher.near(structure, start, home=home)
         return match if _is_sure(match, SURE) else None
 
     def anywhere(self, structure: Structure, *, sure: float) -> Match | None:
@@ -260,6 +260,10 @@ class _Known:
     def is_usual(self, match: Match) -> bool:
         """Whether about as many landmarks agree as usual; nobody knows before it was found in place once."""
         return self.usual > 0.0 and match.agreement >= _NEARLY_USUAL * self.usual
+
+    def is_half_covered(self, match: Match) -> bool:
+        """Whether fewer landmarks agree than usual, and still too many for another place."""
+        return _HALF_COVERED * self.usual <= match.agreement < _NEARLY_USUAL * self.usual
 
     def learn(self, match: Match) -> None:
         """That is how well it agrees in place."""

@@ -4,7 +4,8 @@ A shift is found by correlating landmarks and edges over the whole picture; turn
 landmark sees across its own edge. How surely is measured against the same landmarks at places where they are not.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ _REACHES_PX = (6, 4, 2)
 _NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
 _CLEAR, _LEAST_CLEAR = 0.4, 8
 _LEAST_SPREAD = 0.01
+_POOR = 0.6
 _CLEARER, _CLEARER_BY, _LEAST_BOTH = 1.1, 0.06, 0.25
 _PRIOR = np.diag((1e-6, 1e-6, 2500.0, 2500.0))
 """Roll and growth are 0, give or take a fiftieth, to who knows the place of one landmark to one pixel."""
@@ -37,8 +39,8 @@ class Match:
 
     `surety`: how many standard deviations the agreement lies above that at decoys. `agreement`: the mean of all
     landmarks' agreement, 1 at most; `each` landmark's, NaN of one that is not in the picture. `moves`: x, y by which
-    each corner of the box around landmarks and masks moved. `unmoved`: the agreement at the place where it was looked
-    for at first, 0 if that was anywhere.
+    each corner of the box around landmarks and masks moved. `unmoved`: the agreement where the camera hangs, 0 if
+    nobody said where that is.
     """
 
     shift: Shift
@@ -81,16 +83,21 @@ class Matcher:
         self._spectrum = self._template()
         self._decoys = _ring(min(width, height) * 0.08, min(width, height) * 0.2, DECOYS)
 
-    def near(self, structure: Structure, start: Shift) -> Match:
-        """The best place within a few working pixels of a shift."""
+    def near(self, structure: Structure, start: Shift, *, home: Shift | None = None) -> Match:
+        """The best place within a few working pixels of a shift; `home` is where the camera hangs."""
         edges = _Edges(structure, self._size)
-        pose = np.array((*start, 0.0, 0.0))
-        unmoved = float(edges.alike(self._moved(pose), self._directions).mean())
-        for reach in _REACHES_PX:
-            pose = self._closer(edges, pose, reach)
-        here = self._moved(pose)
-        each = edges.alike(here, self._directions)
-        agreement = float(each.mean())
+        still = np.array((*start, 0.0, 0.0))
+        at_home = np.array((*home, 0.0, 0.0)) if home is not None else None
+        unmoved = float(self._each(edges, at_home).mean()) if at_home is not None else 0.0
+        pose = self._fitted(edges, still, _REACHES_PX)
+        each = self._each(edges, pose)
+        if float(each.mean()) < _POOR:
+            # Where much is covered, edges of what covers it may have drawn the landmarks far away: they stay nearer.
+            nearer = self._fitted(edges, still, _REACHES_PX[-1:])
+            there = self._each(edges, nearer)
+            if there.mean() > each.mean():
+                pose, each = nearer, there
+        here, agreement = self._moved(pose), float(each.mean())
         at = self._moved(pose) + self._decoys[:, None, :]
         elsewhere = edges.alike(at, self._directions).mean(axis=1)
         x, y, roll, growth = (float(part) for part in pose)
@@ -105,6 +112,14 @@ class Matcher:
             unmoved=unmoved,
         )
 
+    def _fitted(self, edges: "_Edges", pose: Pose, reaches: Sequence[int]) -> Pose:
+        for reach in reaches:
+            pose = self._closer(edges, pose, reach)
+        return pose
+
+    def _each(self, edges: "_Edges", pose: Pose) -> NDArray[np.float32]:
+        return edges.alike(self._moved(pose), self._directions)
+
     def anywhere(self, structure: Structure) -> Match:
         """The best place in the whole picture."""
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
@@ -116,7 +131,7 @@ class Matcher:
         y, x = divmod(int(surface.argmax()), surface.shape[1])
         dy = y - surface.shape[0] if y > surface.shape[0] // 2 else y
         dx = x - surface.shape[1] if x > surface.shape[1] // 2 else x
-        return replace(self.near(structure, (float(dx * POOL), float(dy * POOL))), unmoved=0.0)
+        return self.near(structure, (float(dx * POOL), float(dy * POOL)))
 
     def _template(self) -> Field:
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
