@@ -209,7 +209,7 @@ def test_a_daemon_that_is_killed_is_started_again_and_ctrl_c_ends_all_in_order(r
     figures = json.loads(out)
     assert figures["restarts"] == {"camera": 0, "recorder": 1, "uplink": 0, "broker": 0}
     assert figures["lost_frames"] <= 2 * 15
-    assert figures["opened_frames"] > 2 * 15
+    assert figures["opened_frames"] >= 15
     assert running_with(str(running.folder)) == {}
 
 
