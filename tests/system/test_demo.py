@@ -201,6 +201,8 @@ def test_a_daemon_that_is_killed_is_started_again_and_ctrl_c_ends_all_in_order(r
     running.wait_for("first fragment")
     os.kill(pid, signal.SIGKILL)
     assert int(running.wait_for(r"recorder is ready, process (\d+)")) != pid
+    while int(running.wait_for(r"(\d+) frames, ")) <= 4 * 15:  # so many that what is kept shows what was lost
+        pass
     running.process.send_signal(signal.SIGINT)
     order = [running.wait_for(r"(\w+) stopped") for _ in range(3)]
     out, err = running.process.communicate(timeout=30)
@@ -209,7 +211,7 @@ def test_a_daemon_that_is_killed_is_started_again_and_ctrl_c_ends_all_in_order(r
     figures = json.loads(out)
     assert figures["restarts"] == {"camera": 0, "recorder": 1, "uplink": 0, "broker": 0}
     assert figures["lost_frames"] <= 2 * 15
-    assert figures["opened_frames"] >= 15
+    assert figures["opened_frames"] > 2 * 15
     assert running_with(str(running.folder)) == {}
 
 
