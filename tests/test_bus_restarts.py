@@ -142,7 +142,9 @@ def test_a_receiver_that_is_stopped_for_ten_seconds_loses_nothing_and_repeats_ar
     taker.signal(signal.SIGCONT)
     seer.settle()
     assert set(taker.written) == set(seer.seen)
-    for _ in range(PATIENCE_MS // 100):  # the repeats are still on their way when everything has been answered
+    for _ in range(
+        PATIENCE_MS // 100
+    ):  # the repeats are still on their way when everything has been answered
         if len(taker.written) > len(seer.seen):
             break
         seer.bus.receive(timeout_s=0.1)
