@@ -11,7 +11,7 @@ from node.recorder.ring import DISK_FULL
 from node.unanswered import Unanswered
 
 State = Literal["good", "full", "failing"]
-Part = Literal["ring", "audit log", "checkpoint", "key slot", "documents"]
+Part = Literal["ring", "reserve", "audit log", "checkpoint", "key slot", "documents"]
 Events = Unanswered[tuple[str, Stage], EventHappened]
 """Events that the uplink has not taken yet."""
 

@@ -93,9 +93,11 @@ class Upkeep:
         """Unlink what nobody can open and what the reserve needs; whether the disk let it."""
         try:
             self._ring.sweep()
-            if not self._ring.make_room():
+            if self._ring.make_room():
+                self._storage.works("reserve")
+            else:
                 self._storage.failed(
-                    "ring", OSError(errno.ENOSPC, "the disk is full, and not with film alone")
+                    "reserve", OSError(errno.ENOSPC, "the disk is full, and not with film alone")
                 )
         except OSError as error:
             self._storage.failed("ring", error)

@@ -326,6 +326,28 @@ def test_a_recorder_starts_on_a_disk_that_can_only_be_read_and_destroys_what_is_
 
 
 @as_root
+def test_a_full_disk_is_one_alarm_however_long_it_goes_on_taking_records(
+    disk: Path, run: Path, node_key: Path
+) -> None:
+    shutil.copy(node_key, disk / "node.key")
+    station = Station(config_in(disk, run, reserve_bytes=1 << 20))
+    station.start()
+    long = footage(payloads=[b"x"] * 20)
+    station.ask(long.opening)
+    fill(disk)
+    for record in long.sealed[:12]:
+        assert isinstance(station.ask(record)[0], RecordsStored)
+        station.after(1)
+    station.listen()
+    told = {m.id for m in station.heard["uplink"] if isinstance(m, EventHappened)}
+    assert len(told) == 1
+    assert station.latest(RecorderReport).storage == "full"
+    (disk / "somebody-elses").unlink()
+    assert station.latest(RecorderReport).storage == "good"
+    station.close()
+
+
+@as_root
 def test_whoever_fills_the_disk_does_not_get_the_ring(small: Station, disk: Path) -> None:
     for number in range(1, 9):
         small.ask(*footage(number, start_ns=START_NS + number * NS, payloads=[b"x" * 100_000]).messages)
