@@ -26,6 +26,7 @@ from node.mandate.signatures import parse
 from node.mandate.store import read_document
 from node.sealing.keys import PrivateKeys, read_private_keys
 
+MOST_NAMED = 4
 _EXAMPLE = "Example: stolpe open demo/ring --key demo/keys/releaser-1.key --key demo/keys/releaser-2.key --out clip.mp4"
 _VERIFY = "Example: stolpe verify 01KAR0F2T9Z6S3X8V1N4K7J5H0.bundle --node node.pub.json --root root.jws.json"
 
@@ -193,7 +194,8 @@ def _work(out: Path) -> Iterator[Path]:
 
 def _note(log: Path, paths: list[Path], keys: Mapping[str, PrivateKeys], out: Path) -> None:
     """Into the desk's log, before anybody sees anything."""
-    subject = ", ".join(path.name for path in paths[:4]) + (" and others" if len(paths) > 4 else "")  # noqa: PLR2004
+    others = " and others" if len(paths) > MOST_NAMED else ""
+    subject = ", ".join(path.name for path in paths[:MOST_NAMED]) + others
     reason = f"with keys of {', '.join(keys)} into {out.name}"
     desk_log.note(
         log, clock=SystemClock(), action="opened", subject=printable(subject), reason=printable(reason)

@@ -20,6 +20,7 @@ from node.mandate.signatures import parse
 from node.sealing.keys import VerifyingKey, fingerprint, verifies, verifying_key
 
 Verdict = Literal["good", "bad", "not checked"]
+MOST_TOLD: Final = 3
 NUMBERS: Final = {
     "B1": "nothing is cut, damaged or missing in the file",
     "B2": "manifest and end are signed by who the manifest says made it",
@@ -161,8 +162,8 @@ class _Checks:
     def _finding(self, number: str, *, checked: bool) -> Finding:
         wrong = self._wrong[number]
         if wrong:
-            more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""  # noqa: PLR2004 — a line's worth
-            return Finding(number, "bad", f"{NUMBERS[number]}: not so: {'; '.join(wrong[:3])}{more}")
+            more = f" and {len(wrong) - MOST_TOLD} more" if len(wrong) > MOST_TOLD else ""
+            return Finding(number, "bad", f"{NUMBERS[number]}: not so: {'; '.join(wrong[:MOST_TOLD])}{more}")
         return Finding(number, "good" if checked else "not checked", NUMBERS[number])
 
     def _read_documents(self) -> None:

@@ -1,5 +1,6 @@
 """`stolpe prove`: shows with the user's own footage that a promise holds, and that the proof could have failed."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,10 @@ import typer
 
 from node.cli.prove_documents import GivenMasks, read_mask_set
 from node.cli.prove_picture import ContactSheet
-from node.cli.prove_report import MAX_REPORT_BYTES, Proof, show
+from node.cli.prove_report import Proof, show
 from node.cli.prove_run import ProofRun, ProofSettings
 from node.cli.replay_progress import ReplayProgress
-from node.cli.staging import staged
+from node.cli.staging import is_json_of, staged
 from node.clock import SystemClock
 from node.errors import Refused
 from node.masks.polygon import parse_polygon
@@ -76,7 +77,9 @@ def _proven(settings: ProofSettings) -> Proof:
 def _proven_into(out: Path, settings: ProofSettings, *, overwrite: bool) -> Proof:
     """With the report left in `out`, and a picture if it is proven: what leaked must not lie about."""
     with (
-        staged(out, (REPORT, PICTURE), marker=REPORT, is_ours=_is_proof, overwrite=overwrite) as folder,
+        staged(
+            out, (REPORT, PICTURE), marker=REPORT, is_ours=partial(is_json_of, Proof), overwrite=overwrite
+        ) as folder,
         ReplayProgress(out, quiet=True) as progress,
     ):
         run = ProofRun(settings, progress=progress)
@@ -86,13 +89,3 @@ def _proven_into(out: Path, settings: ProofSettings, *, overwrite: bool) -> Proo
         if not proof.why_not:
             (folder / PICTURE).write_bytes(sheet.png())
     return proof
-
-
-def _is_proof(path: Path) -> bool:
-    """Whether that file is what an earlier proof has left."""
-    try:
-        with path.open("rb") as file:
-            msgspec.json.decode(file.read(MAX_REPORT_BYTES), type=Proof)
-    except (OSError, msgspec.DecodeError):
-        return False
-    return True

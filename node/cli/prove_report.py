@@ -7,7 +7,6 @@ from rich.table import Table
 from node.cli.prove_trial import PARTS
 
 WIDTH = 110
-MAX_REPORT_BYTES = 1 << 20
 NAMES = {"sealed": "sealed lengths"}
 
 

@@ -1,5 +1,6 @@
 """`stolpe replay`: the camera pipeline and the ring over recorded video, as fast as it goes."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,10 +8,10 @@ import cv2
 import typer
 
 from node.cli.replay_inputs import GivenDocuments
-from node.cli.replay_outputs import is_summary
+from node.cli.replay_outputs import Summary
 from node.cli.replay_progress import ReplayProgress
 from node.cli.replay_run import ReplayRun, ReplaySettings
-from node.cli.staging import staged
+from node.cli.staging import is_json_of, staged
 from node.clock import NS, SystemClock, parse_rfc3339, rfc3339
 from node.errors import Refused
 from node.masks.polygon import parse_polygon
@@ -86,7 +87,9 @@ def replay_command(
         bits_per_second=bitrate * 1000 if bitrate else None,
     )
     with (
-        staged(out, OUTPUTS, marker=MARKER, is_ours=is_summary, overwrite=overwrite) as folder,
+        staged(
+            out, OUTPUTS, marker=MARKER, is_ours=partial(is_json_of, Summary), overwrite=overwrite
+        ) as folder,
         ReplayProgress(out, quiet=as_json) as progress,
     ):
         summary = ReplayRun(settings, folder=folder, progress=progress).run()

@@ -13,7 +13,6 @@ from node.mandate.documents import Mandate
 from node.mandate.ids import new_ulid
 from node.masks.geometry import Geometry
 
-MAX_SUMMARY_BYTES = 1 << 20
 SCORES = ("motion", "abnormality", "tamper", "fire")
 
 
@@ -118,13 +117,3 @@ class ReplayLog:
         (directory / "summary.json").write_bytes(
             msgspec.json.format(encoder.encode(summary), indent=1) + b"\n"
         )
-
-
-def is_summary(path: Path) -> bool:
-    """Whether that file is what a replay has left; a stranger's may have the same name."""
-    try:
-        with path.open("rb") as file:
-            msgspec.json.decode(file.read(MAX_SUMMARY_BYTES), type=Summary)
-    except (OSError, msgspec.DecodeError):
-        return False
-    return True

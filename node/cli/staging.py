@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from node.errors import Refused
+
+MAX_BYTES = 1 << 20
+"""Of a file that shows who made the others."""
+
+
+def is_json_of(kind: type[msgspec.Struct], path: Path) -> bool:
+    """Whether that file is what an earlier run has left; a stranger's may have the same name."""
+    try:
+        with path.open("rb") as file:
+            msgspec.json.decode(file.read(MAX_BYTES), type=kind)
+    except (OSError, msgspec.DecodeError):
+        return False
+    return True
 
 
 @contextmanager
