@@ -171,27 +171,37 @@ def _cut_the_bus(node: LiveNode, story: Story) -> None:
 
 
 def _small_ring(files: NodeFiles) -> None:
-    """One that after a minute has more than the reserve and a segment take, as every node's has that films for days."""
+    """One that soon has more film than the reserve, as every node's has that films for days."""
     with files.config_file.open("a") as file:
         file.write(f"\n[ring]\ncapacity_bytes = {24 << 20}\nreserve_bytes = {1 << 20}\n")
 
 
 def _fill_the_disk_beside_a_ring(node: LiveNode, story: Story) -> None:
-    """The oldest film makes room, also for the new segment that a killed recorder makes necessary."""
+    """The oldest film makes room, also for the new segment that a killed recorder makes necessary.
+
+    What was written of the segment it was killed in must fit a second time. So that the film before is more than that,
+    it is killed once while there is room, too: its next segment has but begun.
+    """
     if os.geteuid() != 0:
         return
     filler = node.files.directory / "somebody-elses"
+    _kill_the_recorder(node)
     _take_all(filler)
-    since, before = harm(node, story, BESIDE), max(node.records())
-    pid = node.children.pids["recorder"]
-    os.kill(pid, signal.SIGKILL)
-    node.until(lambda: node.children.pids.get("recorder", pid) != pid, seconds=BACK_S)
-    node.until(lambda: _stored_after(node, before) >= 2, seconds=BACK_S)
+    since = harm(node, story, BESIDE)
+    _kill_the_recorder(node)
     story.back_after[BESIDE] = node.now_s - since
     node.work(3)
     _open(node, story)
     filler.unlink()
     node.work(3)
+
+
+def _kill_the_recorder(node: LiveNode) -> None:
+    """And await that another films on, into a segment of its own."""
+    before, pid = max(node.records()), node.children.pids["recorder"]
+    os.kill(pid, signal.SIGKILL)
+    node.until(lambda: node.children.pids.get("recorder", pid) != pid, seconds=BACK_S)
+    node.until(lambda: _stored_after(node, before) >= 2, seconds=BACK_S)
 
 
 def _stored_after(node: LiveNode, segment: str) -> int:
@@ -209,8 +219,11 @@ def _fill_the_disk(node: LiveNode, story: Story) -> None:
     _take_all(filler)
     node.until(lambda: node.has_said("storage is full", since=since), seconds=60)
     frames = node.heard.frames
-    # What is preallocated holds for up to a minute; only then is anything lost.
-    node.until(lambda: _given_up(node) > 0, seconds=LASTS_S)
+    # What is preallocated holds for up to a minute, and older film a while; only then is anything lost.
+    while not _given_up(node):
+        assert node.now_s - since < LASTS_S
+        node.work(0.2)
+        _take_all(filler)
     node.work(LOSES_S)
     assert node.heard.frames > frames  # it films on
     story.said["disk"] = node.has_said("event storage began", since=since)
@@ -228,8 +241,8 @@ def _given_up(node: LiveNode) -> int:
 
 
 def _take_all(filler: Path) -> None:
-    """Everything that is free, while others take and give up parts of it."""
-    with filler.open("wb") as file, contextlib.suppress(OSError):
+    """Everything that is free, or has come free again, while others take and give up parts of it."""
+    with filler.open("ab") as file, contextlib.suppress(OSError):
         while free := os.statvfs(filler.parent).f_bavail:
             size = file.seek(0, os.SEEK_END)
             os.posix_fallocate(file.fileno(), size, max(1, free // 2) * os.statvfs(filler.parent).f_frsize)
@@ -297,7 +310,7 @@ def test_no_event_number_is_missing_and_every_event_has_ended(story: Story) -> N
 
 
 def test_every_death_is_told_to_the_office(story: Story) -> None:
-    twice = {"recorder": 2} if BESIDE in story.done_at else {}
+    twice = {"recorder": 3} if BESIDE in story.done_at else {}
     assert story.restarts == {**dict.fromkeys(DAEMONS, 1), **twice}
     assert {"motion", "daemon", "broker"} <= story.kinds
     assert story.said["bus"]
