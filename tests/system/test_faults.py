@@ -320,8 +320,8 @@ def test_no_event_number_is_missing_and_every_event_has_ended(story: Story) -> N
 
 
 def test_every_death_is_told_to_the_office(story: Story) -> None:
-    twice = {"recorder": 3} if BESIDE in story.done_at else {}
-    assert story.restarts == {**dict.fromkeys(DAEMONS, 1), **twice}
+    killed = {"recorder": 3} if BESIDE in story.done_at else {}
+    assert story.restarts == {**dict.fromkeys(DAEMONS, 1), **killed}
     assert {"motion", "daemon", "broker"} <= story.kinds
     assert story.said["bus"]
 
