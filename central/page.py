@@ -108,12 +108,12 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
 }
 _CHECKS_SV: Final = {
     "B1": "inget i filen är avhugget, skadat eller saknas",
-    "B2": "innehållsförteckning och slut är signerade av den som uppges ha gjort bunten",
+    "B2": "innehållsförteckning och slut är signerade av den som uppges ha gjort bunten: noden, eller en utlämnare",
     "B3": "begäran är den som innehållsförteckningen nämner",
     "B4": "tillräckligt många olika utlämnare har signerat begäran, ingen av dem återkallad",
     "B5": "besluten är signerade av den personuppgiftsansvarige (rotdokumentet)",
     "B6": "varje segment är, byte för byte, det som innehållsförteckningen nämner",
-    "B7": "varje segments avslutning är signerad av noden",
+    "B7": "varje segment är signerat av noden: dess avslutning, eller nodens egen innehållsförteckning där den saknas",
     "B8": "varje segment är från denna nod och under ett beslut i bunten",
     "B9": "tidsskiktet öppnas av varje segments nyckel",
     "B10": "begäran står i nodens logg, enligt dess signerade kontrollpunkt",

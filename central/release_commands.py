@@ -170,7 +170,7 @@ def salvage_command(
     ring: Annotated[Path, typer.Argument(help="the ring's folder on the node's card")],
     *,
     order: Annotated[Path, typer.Option(help="the signed order")],
-    key: Annotated[Path, typer.Option(help="private key file of who salvages, one of the mandate's people")],
+    key: Annotated[Path, typer.Option(help="private key file of who salvages, a releaser of the mandate")],
     out: Annotated[Path, typer.Option(help="the bundle to write")],
     slot: Annotated[
         Path | None, typer.Option(help="the node's key slot; else the one beside the ring")

@@ -1,7 +1,7 @@
 """A burned node: its card and its key slot give the same bundle, under the same order, without the node's key.
 
-Whoever salvages signs it with their own key, as one of the mandate's people; the node's own trailers still prove
-every segment. Reads the card only.
+A releaser of its mandates signs it with their own key. That proves nothing of a segment: the node's own trailer does,
+and one without it can be opened but not proven. Reads the card only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from node.mandate import orders
 from node.mandate.documents import Mandate, ReleaseOrder, decode
 from node.mandate.signatures import parse
 from node.mandate.trust import Believed
-from node.sealing.keys import PrivateKeys, fingerprint
+from node.sealing.keys import PrivateKeys, fingerprint, verifying_key
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -124,9 +124,16 @@ def _entitled(
     known = [_decoded(one) for one in card.mandates]
     if not any(order.node in mandate.nodes for mandate in under):
         raise Refused(f"release order: it is for node {order.node}, this card is of another")
-    people = {person.id for mandate in under for person in mandate.people}
-    if by.owner not in people:
-        raise Refused(f"{by.owner} is nobody of the mandate: its people salvage")
+    for mandate in under:
+        person = mandate.with_role("releaser").get(by.owner)
+        if person is None:
+            raise Refused(
+                f"{by.owner} is no releaser of the mandate (version {mandate.version}): releasers salvage"
+            )
+        if by.owner in orders.revoked_since(mandate, known):
+            raise Refused(f"{by.owner} was revoked since: another releaser salvages")
+        if verifying_key(person.sig) != by.signing.private.public_key():
+            raise Refused(f"this is not the key that the mandate has of {by.owner}")
     return orders.entitled(raw, under=under, known=known, node=order.node, now_ns=now.utc_ns, used=())
 
 

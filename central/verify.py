@@ -23,12 +23,12 @@ Verdict = Literal["good", "bad", "not checked"]
 MOST_TOLD: Final = 3
 NUMBERS: Final = {
     "B1": "nothing is cut, damaged or missing in the file",
-    "B2": "manifest and end are signed by who the manifest says made it",
+    "B2": "manifest and end are signed by who the manifest says made it: the node, or a releaser who salvaged",
     "B3": "the order is the one of the manifest: its digest, node and interval",
     "B4": "enough distinct releasers of every mandate in it have signed the order, none of them revoked",
     "B5": "the mandates are signed by the root's controllers",
     "B6": "every segment is, byte for byte, the one that the manifest names",
-    "B7": "every segment's trailer is signed by the node",
+    "B7": "every segment is signed by the node: its trailer, or the node's own manifest where it has none",
     "B8": "every segment's header is of this node, of a mandate in the bundle, and as the manifest says",
     "B9": "the layer key of every segment lifts its epoch layer",
     "B10": "the order's entry is in the node's audit log, by its signed checkpoint",
@@ -109,6 +109,7 @@ class _Checks:
         self._known = known
         self._wrong: dict[str, list[str]] = {number: [] for number in NUMBERS}
         self._seen: set[int] = set()
+        self._without_trailer: list[str] = []
         self.mandates: dict[str, Mandate] = {}
         self.order: ReleaseOrder | None = None
         self.signers: tuple[str, ...] = ()
@@ -132,7 +133,8 @@ class _Checks:
             self._wrong["B9"].append(name)
         trailer = segment.trailer
         if trailer is None:
-            if carried.told is None or carried.told.state != "cut":
+            self._without_trailer.append(name)
+            if carried.told is None or carried.told.state != "cut" or not carried.is_as_told:
                 self._wrong["B7"].append(f"{name} has no trailer")
         elif self._node and not verifies(self._node, trailer.signature, fmt.trailer_message(trailer.signed)):
             self._wrong["B7"].append(name)
@@ -151,6 +153,7 @@ class _Checks:
         key = self._maker(start)
         if key is not None:
             self._signatures(start, key)
+        self._unproven(start)
         self._order(start)
         checked = {"B2": key is not None, "B5": root is not None, "B7": self._node is not None}
         if root is not None:
@@ -198,11 +201,29 @@ class _Checks:
         """Whose signatures must be on it: the node's, or of the person who salvaged it, by the mandates."""
         if start.manifest.made_by == "node":
             return self._node
-        people = (person for mandate in self.mandates.values() for person in mandate.people)
-        found = next((verifying_key(p.sig) for p in people if p.id == start.manifest.signer), None)
+        signer, found = start.manifest.signer, None
+        for mandate in self.mandates.values():
+            person = mandate.with_role("releaser").get(signer)
+            revoked = orders.revoked_since(mandate, (*self.mandates.values(), *self._known))
+            if person is None or signer in revoked:
+                self._wrong["B2"].append(f"{signer} may release nothing of mandate version {mandate.version}")
+                return None
+            found = verifying_key(person.sig)
         if found is None:
-            self._wrong["B2"].append(f"{start.manifest.signer} is nobody of the mandates")
+            self._wrong["B2"].append(f"{signer} is nobody of the mandates")
         return found
+
+    def _unproven(self, start: Start) -> None:
+        """Without a trailer a segment is the node's by the node's manifest alone: anybody can seal to public keys."""
+        if start.manifest.made_by != "node":
+            self._wrong["B7"] += [
+                f"{name} has no trailer: nothing proves that the node filmed it"
+                for name in self._without_trailer
+            ]
+        elif self._node is not None and not verifies(
+            self._node, start.signed.signature, start.signed.message
+        ):
+            self._wrong["B7"] += self._without_trailer
 
     def _signatures(self, start: Start, key: VerifyingKey) -> None:
         if fingerprint(key) != start.manifest.node_key:

@@ -194,7 +194,7 @@ def test_a_burned_node_is_salvaged_from_its_card_and_slot_under_the_same_order(
         *("salvage", card / "ring", "--order", bundle.order, "--key", bundle.key("police")),
         *("--out", tmp_path / "other.bundle"),
     )
-    assert (other.code, "police is nobody of the mandate" in other.err) == (1, True)
+    assert (other.code, "police is no releaser of the mandate" in other.err) == (1, True)
 
 
 @pytest.mark.parametrize("at", [20, 400, 9000, -30, -2000])
