@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from central.desk import Desk
 from central.opening import OpenedSegment, node_key, opened_from_bundle
-from central.report import FindingLine, GapLine, MandateLine, ReleaseLine, Report
+from central.report import FindingLine, GapLine, MandateLine, ReleaseLine, Report, SegmentLine
 from central.verify import Judged, judge_bundle
 from node.clock import rfc3339, utc_moment, utc_ns
 from node.errors import Refused
@@ -18,6 +19,9 @@ from node.formats.bundle_reader import BundleReader
 from node.formats.interval import Interval
 from node.mandate.documents import Mandate, ReleaseOrder, Root
 from node.sealing.keys import Jwk, PrivateKeys, VerifyingKey
+
+_KEY_HANGS_ON: Final = ("B2", "B3", "B4", "B5", "B8")
+"""Who made it, what was ordered and by whom, under whose mandate, and that its segments are of that mandate."""
 
 
 def is_bundle(path: Path) -> bool:
@@ -60,7 +64,7 @@ def open_bundle(
             *report.not_opened,
             "order and manifest cannot be read: nobody can say who released it, or for whom",
         )
-        return clips, msgspec.structs.replace(report, not_opened=lost)
+        return clips, msgspec.structs.replace(report, not_opened=lost, not_sealed="its order")
     return clips, msgspec.structs.replace(report, release=_release(found, found.start.manifest, order))
 
 
@@ -120,10 +124,18 @@ def _decision(digest: str, mandate: Mandate) -> MandateLine:
     )
 
 
-def key_of_recipient(found: Judged) -> Jwk:
-    """What the clip is sealed to: the recipient's key, as the mandate has it."""
-    recipient = found.order.recipient if found.order else ""
-    for mandate in found.mandates.values():
-        if recipient in mandate.keys:
-            return mandate.keys[recipient]
-    raise Refused(f"no mandate of the bundle has a key of the recipient {recipient!r}")
+def key_of_recipient(found: Judged, segments: Sequence[SegmentLine]) -> Jwk:
+    """What the clip is sealed to: the recipient's key by the newest mandate that an opened segment names.
+
+    `Refused` unless everything that this key hangs on was checked and holds: a bundle's own mandate is a claim.
+    """
+    unproven = [f"{one.number} {one.verdict}" for one in found.findings if one.number in _KEY_HANGS_ON]
+    unproven = [told for told in unproven if not told.endswith(" good")]
+    if unproven or found.order is None:
+        raise Refused(f"{', '.join(unproven) or 'its order cannot be read'}: name --root and --node")
+    named = {line.mandate for line in segments}
+    under = [mandate for digest, mandate in found.mandates.items() if digest in named]
+    for mandate in sorted(under, key=lambda one: one.version, reverse=True):
+        if found.order.recipient in mandate.keys:
+            return mandate.keys[found.order.recipient]
+    raise Refused(f"no mandate of its segments has a key of the recipient {found.order.recipient!r}")

@@ -24,7 +24,7 @@ from node.mandate import trust
 from node.mandate.documents import Mandate, Root, decode
 from node.mandate.signatures import parse
 from node.mandate.store import read_document
-from node.sealing.keys import PrivateKeys, read_private_keys
+from node.sealing.keys import Jwk, PrivateKeys, read_private_keys
 
 MOST_NAMED = 4
 _EXAMPLE = "Example: stolpe open demo/ring --key demo/keys/releaser-1.key --key demo/keys/releaser-2.key --out clip.mp4"
@@ -95,7 +95,11 @@ def open_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
-    """Open a bundle or sealed segments with the releasers' keys: MP4, report, and both sealed to the recipient."""
+    """Open a bundle or sealed segments with the releasers' keys: MP4, report, and both sealed to the recipient.
+
+    Of a bundle that does not hold the clip is written too, for whoever judges it, and it exits 1. It is sealed only
+    where what the recipient's key hangs on was checked and holds.
+    """
     _check_out(out)
     if language not in {"sv", "en"}:
         raise typer.BadParameter("sv or en", param_hint="--language")
@@ -119,6 +123,16 @@ def open_command(
             path.chmod(0o600)
             path.rename(out.parent / path.name)
     typer.echo(report.as_json().decode() if as_json else report.as_text(), nl=False)
+    _refuse_bad(out, report)
+
+
+def _refuse_bad(out: Path, report: Report) -> None:
+    """What does not hold is opened all the same, for whoever has to judge it; but nobody shall take it for sound."""
+    bad = [one.number for one in report.release.findings if one.verdict == "bad"] if report.release else []
+    if bad or (report.release is None and report.not_sealed):
+        raise Refused(
+            f"{out} was written, but do not rely on it: {', '.join(bad) or report.not_sealed} does not hold"
+        )
 
 
 def _opened_bundle(
@@ -136,16 +150,28 @@ def _opened_bundle(
         raise Refused("one bundle is opened at a time: each has an order of its own")
     found = judged(paths[0], node=node, root=root)
     clips, report = open_bundle(paths[0], keys=keys, node=node, found=found, work=work, out=out)
+    if report.release is None:
+        return [*clips, *_reports(work, out, report)], report
+    key, report = _sealed_to(found, report)
     made = [*clips, *_reports(work, out, report)]
-    if report.release is not None:
-        page = work / f"{out.stem}.report.pdf"
-        spoken: Language = "sv" if language == "sv" else "en"
-        page.write_bytes(page_of(report, report.release, language=spoken))
+    page = work / f"{out.stem}.report.pdf"
+    spoken: Language = "sv" if language == "sv" else "en"
+    page.write_bytes(page_of(report, report.release, language=spoken))
+    made.append(page)
+    if key is not None:
         sealed = work / f"{out.stem}{handover.SUFFIX}"
-        recipient = report.release.recipient
-        handover.seal([*made, page], recipient=recipient, key=key_of_recipient(found), out=sealed)
-        made += [page, sealed]
+        inside = {handover.STEM + path.name.removeprefix(out.stem): path for path in made}
+        handover.seal(inside, recipient=report.release.recipient, key=key, out=sealed)
+        made.append(sealed)
     return made, report
+
+
+def _sealed_to(found: Judged, report: Report) -> tuple[Jwk | None, Report]:
+    """The recipient's key; or None, and the report says why there is none."""
+    try:
+        return key_of_recipient(found, report.segments), report
+    except Refused as refusal:
+        return None, msgspec.structs.replace(report, not_sealed=str(refusal))
 
 
 def _reports(work: Path, out: Path, report: Report) -> list[Path]:
@@ -164,8 +190,7 @@ def _open_handover(path: Path, keys: Mapping[str, PrivateKeys], out: Path) -> No
         raise Refused("what was sealed to a recipient opens with that recipient's key alone")
     with _work(out) as work:
         made = handover.open_sealed(path, key=next(iter(keys.values())), into=work)
-        clip = next((one.stem for one in made if one.suffix == ".mp4"), out.stem)
-        names = [out.stem + one.name.removeprefix(clip) for one in made]
+        names = [out.stem + one.name.removeprefix(handover.STEM) for one in made]
         for name in names:
             if os.path.lexists(out.with_name(name)):
                 raise Refused(f"{out.with_name(name)} exists: name another file")

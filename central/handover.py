@@ -3,7 +3,7 @@
 Owns the `.sealed` file (FORMAT.md, "Handover"). Read and written in one pass, in bounded memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -19,6 +19,8 @@ from node.sealing.recipients import unwrap, wrap
 
 MAGIC: Final = b"STLPHND1"
 SUFFIX: Final = ".sealed"
+STEM: Final = "clip"
+"""What every name inside begins with, whatever an office has called its clip."""
 CHUNK_BYTES: Final = 1 << 20
 MAX_HEADER_BYTES: Final = 64 * 1024
 MAX_WRAP_BYTES: Final = 8 * 1024
@@ -40,16 +42,20 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: Annotated[tuple[SealedFile, ...], Meta(min_length=1, max_length=64)]
 
 
-def seal(files: Sequence[Path], *, recipient: str, key: Jwk, out: Path) -> None:
-    """Write `out` so that only the recipient can open it."""
-    header = Header(recipient, tuple(SealedFile(path.name, path.stat().st_size) for path in files))
-    encoded, secret = msgspec.json.encode(header), new_key()
+def seal(files: Mapping[str, Path], *, recipient: str, key: Jwk, out: Path) -> None:
+    """Write `out` so that only the recipient can open it. `files`: by the name that each has inside."""
+    sizes = tuple(SealedFile(name, path.stat().st_size) for name, path in files.items())
+    encoded, secret = msgspec.json.encode(Header(recipient, sizes)), new_key()
+    try:
+        _header(encoded)  # a struct is not checked when it is made
+    except Damaged as damage:
+        raise Refused(f"{out}: it could not be opened again: {damage}") from damage
     context = _context(encoded)
     wrapped = wrap(secret, (recipient,), {recipient: key}, context=context)
     aead, number = Aead(_AEAD, secret), 0
     with out.open("xb") as target:
         target.write(MAGIC + _sized(encoded) + _sized(wrapped))
-        for path in files:
+        for path in files.values():
             with path.open("rb") as file:
                 while data := file.read(CHUNK_BYTES):
                     target.write(aead.seal(number, data, context))
@@ -79,6 +85,8 @@ def open_sealed(path: Path, *, key: PrivateKeys, into: Path) -> tuple[Path, ...]
                     size = min(CHUNK_BYTES, left)
                     target.write(aead.open(number, file.read(size + TAG_BYTES), context))
                     left, number = left - size, number + 1
+        if file.read(1):
+            raise Damaged(f"{path}: there are bytes behind its end")
     return tuple(made)
 
 
@@ -86,13 +94,17 @@ def _start(file: BinaryIO) -> tuple[Header, bytes, bytes]:
     if file.read(len(MAGIC)) != MAGIC:
         raise Damaged("not a sealed handover of version 1")
     encoded, wrapped = _block(file, MAX_HEADER_BYTES), _block(file, MAX_WRAP_BYTES)
+    return _header(encoded), encoded, wrapped
+
+
+def _header(encoded: bytes) -> Header:
     try:
         header = msgspec.json.decode(encoded, type=Header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"its header is not as it must be ({error})") from error
     if len({told.name for told in header.files}) != len(header.files):
         raise Damaged("it holds two files of one name")
-    return header, encoded, wrapped
+    return header
 
 
 def _block(file: BinaryIO, limit: int) -> bytes:

@@ -81,7 +81,10 @@ class ReleaseLine(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One opening. `release` is None where no bundle was opened, but a ring or segments."""
+    """One opening. `release` is None where no bundle was opened, but a ring or segments.
+
+    `not_sealed`: why none of it was sealed to the recipient of the release.
+    """
 
     clips: tuple[ClipLine, ...]
     frames: int
@@ -93,6 +96,7 @@ class Report(msgspec.Struct, frozen=True):
     gaps: tuple[GapLine, ...]
     not_opened: tuple[str, ...]
     release: ReleaseLine | None = None
+    not_sealed: str | None = None
 
     def as_json(self) -> bytes:
         """Indented JSON."""
@@ -135,4 +139,5 @@ class Report(msgspec.Struct, frozen=True):
                 f"decision {mandate.reference} version {mandate.version} of {mandate.controller}: {mandate.site}"
             )
         lines += [f"{found.number} {found.verdict}: {found.what}" for found in told.findings]
+        lines += [f"not sealed to {told.recipient}: {self.not_sealed}"] if self.not_sealed else []
         return [one_line(line) for line in lines]
