@@ -53,7 +53,9 @@ def open_bundle(
     key = node_key(node)
     order = found.order
     interval = Interval(utc_ns(order.from_), utc_ns(order.to)) if order else None
-    desk = Desk(work=work, out=out, caption=_caption(found.mandates), interval=interval)
+    told = found.start.manifest.missing if found.start else ()
+    missing = [Interval(gap.from_ns, gap.until_ns) for gap in told]
+    desk = Desk(work=work, out=out, caption=_caption(found.mandates), interval=interval, missing=missing)
     with path.open("rb") as file:
         reader = BundleReader(file)
         clips, report = desk.open_each(

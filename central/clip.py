@@ -27,6 +27,8 @@ _STYLE = (
 )
 """The encoder of mov_text asks for a style as SubStation Alpha spells it."""
 _CAPTIONS = Fraction(1, 1000)
+LONGEST_PICTURE_NS = NS
+"""A picture is believed to show no more than that, whatever a file says of it."""
 
 
 class ClipWriter:
@@ -54,10 +56,13 @@ class ClipWriter:
         """When the last picture so far was taken, UTC."""
         return (self._origin_ns or 0) + max(self._last_dts, 0) * NS // self._timescale
 
-    def add(self, utc_ns: int, fragment: bytes) -> None:
-        """Append a fragment whose first picture was taken at `utc_ns`; `Damaged` if there are no pictures in it."""
+    def add(self, utc_ns: int, fragment: bytes) -> tuple[tuple[int, int], ...]:
+        """Append a fragment whose first picture was taken at `utc_ns`; `Damaged` if there are no pictures in it.
+
+        From when until when each of its pictures is shown, UTC nanoseconds.
+        """
         try:
-            self._add(utc_ns, fragment)
+            return self._add(utc_ns, fragment)
         except (
             FFmpegError,
             IndexError,
@@ -65,7 +70,7 @@ class ClipWriter:
         ) as error:  # it has no video, or a time that no clip has
             raise Damaged("no pictures in it can be read") from error
 
-    def _add(self, utc_ns: int, fragment: bytes) -> None:
+    def _add(self, utc_ns: int, fragment: bytes) -> tuple[tuple[int, int], ...]:
         if self._origin_ns is None:
             self._origin_ns = utc_ns
         offset = (utc_ns - self._origin_ns) * self._timescale // NS
@@ -75,10 +80,15 @@ class ClipWriter:
                 self._output = self._start(video)
             output, stream = self._output
             first: int | None = None
+            shown: list[tuple[int, int]] = []
             for packet in source.demux(video):
                 if packet.dts is None or packet.pts is None:
                     continue  # the end of the fragment
                 first = packet.dts if first is None else first
+                at_ns = utc_ns + (packet.dts - first) * NS // self._timescale
+                shown.append(
+                    (at_ns, at_ns + min((packet.duration or 0) * NS // self._timescale, LONGEST_PICTURE_NS))
+                )
                 packet.dts = max(packet.dts - first + offset, self._last_dts + 1)
                 packet.pts = packet.dts  # no picture is shown out of order: the encoder makes no B frames
                 self._last_dts = packet.dts
@@ -87,6 +97,7 @@ class ClipWriter:
                 self.frames += 1
             if first is not None:
                 self._show(output, utc_ns)
+        return tuple(shown)
 
     def _show(self, output: OutputContainer, utc_ns: int) -> None:
         """The caption of the second that a fragment begins in."""

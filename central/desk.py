@@ -1,11 +1,12 @@
 """The release desk: opens what can be opened, writes the clips, and says in a report what it did."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from central.clip import ClipWriter
+from central.film import Film
 from central.opening import OpenedSegment, Place, epoch_keys, node_key, opened
 from central.report import ClipLine, GapLine, Report, SegmentLine
 from node.clock import NS, rfc3339
@@ -23,7 +24,10 @@ def utc_caption(utc_ns: int) -> str:
 
 class Desk:
     """One opening into the folder `work`. Clips are named like `out`; a second one is needed only where the
-    pictures' format changed on the way."""
+    pictures' format changed on the way.
+
+    `missing`: stretches of the interval of which the bundle says itself that there is nothing.
+    """
 
     def __init__(
         self,
@@ -32,7 +36,9 @@ class Desk:
         out: Path,
         caption: Callable[[int], str] = utc_caption,
         interval: Interval | None = None,
+        missing: Sequence[Interval] = (),
     ) -> None:
+        self._missing = missing
         self._work = work
         self._caption = caption
         self._interval = interval
@@ -42,6 +48,8 @@ class Desk:
         self._gaps: list[GapLine] = []
         self._not_opened: list[str] = []
         self._times: list[int] = []
+        self._film = Film()
+        self._explained: list[Interval] = []
         self._written: set[tuple[str, int]] = set()
 
     def open_all(self, place: Place, keys: Mapping[str, PrivateKeys]) -> tuple[tuple[Path, ...], Report]:
@@ -95,10 +103,12 @@ class Desk:
                 continue
             self._written.add((segment.header.boot, utc_ns))
             try:
-                writer.add(utc_ns, fragment)
+                shown = writer.add(utc_ns, fragment)
             except Damaged as error:
                 segment.notes.append(f"the fragment of {rfc3339(utc_ns)}: {error}: left out")
                 continue
+            for from_ns, until_ns in shown:
+                self._film.add(from_ns, until_ns)
             self._times.append(utc_ns)
             count += 1
         header = segment.header
@@ -120,6 +130,12 @@ class Desk:
             )
         )
         self._gaps += [GapLine(rfc3339(at), rfc3339(gap.until_ns), gap.reason) for at, gap in segment.gaps]
+        self._explained += [Interval(at, gap.until_ns) for at, gap in segment.gaps]
+
+    def _holes(self) -> Iterator[GapLine]:
+        """What nothing accounts for: film that was never made, was lost, or was taken away."""
+        for hole in self._film.holes(self._interval, (*self._explained, *self._missing)):
+            yield GapLine(rfc3339(hole.from_ns), rfc3339(hole.until_ns), "unknown")
 
     def _is_asked_for(self, utc_ns: int) -> bool:
         """A segment is released whole; what the order does not ask for is not looked at."""
@@ -150,6 +166,6 @@ class Desk:
             kems={owner: keys[owner].recipient.kem for owner in sorted(used)},
             node_key=node_key,
             segments=tuple(self._segments),
-            gaps=tuple(self._gaps),
+            gaps=(*self._gaps, *self._holes()),
             not_opened=tuple(self._not_opened),
         )
