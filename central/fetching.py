@@ -9,7 +9,7 @@ import msgspec
 
 from central.office_session import Heard, OfficeSession
 from node.clock import NS, Clock
-from node.errors import Damaged, Refused
+from node.errors import Damaged, Refused, one_line
 from node.formats import payloads
 from node.formats.payloads import DocumentReply, ReleaseEnd
 from node.formats.release_stream import StreamOpener
@@ -75,8 +75,12 @@ class Fetch:
         """Bytes of the bundle that are there."""
 
     def send(self) -> None:
-        """Send the order, sealed to its node."""
-        order = self._ordered.document
+        """Send the order, sealed to its node; `Refused` before it is used up if nobody here could open the answer."""
+        order, signers = self._ordered.document, parse(self._ordered.raw).claimed
+        if self._ordered.signer.owner not in signers:
+            raise Refused(
+                f"{self._ordered.signer.owner} has not signed the order: its pieces are sealed to its signers"
+            )
         sealed = seal_to_node(self._ordered.raw, node=order.node, key=self._ordered.node_key)
         self._correlation = self._session.send_document(order.node, sealed)
 
@@ -107,7 +111,7 @@ class Fetch:
         if not reply.accepted:
             raise Refused(f"the node refuses: {reply.reason}")
         self.answered = True
-        self._say(reply.reason)
+        self._say(one_line(reply.reason))
         return True
 
     def _piece(self, number: int, data: bytes) -> bool:
