@@ -47,25 +47,30 @@ def verify_command(
     as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
 ) -> None:
     """Check everything of a bundle that needs no releaser's key: orderers, maker, hashes, signatures."""
-    later = [decode(parse(read_document(path)).payload, Mandate) for path in mandate or []]
-    found = judged(bundle, node=node, root=_root(root), later=later)
+    found = judged(bundle, node=node, root=_root(root), later=_later(mandate))
     if as_json:
         told = {"bundle": bundle.name, "sha256": found.sha256, "findings": found.findings}
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
     else:
-        for line in _told(found):
+        for line in _told(found, is_checked=root is not None):
             typer.echo(printable(line))
     bad = [finding.number for finding in found.findings if finding.verdict == "bad"]
     if bad:
         raise Refused(f"{bundle}: {', '.join(bad)} of {len(NUMBERS)} checks do not hold")
 
 
-def _told(found: Judged) -> Iterator[str]:
+def _later(paths: list[Path] | None) -> list[Mandate]:
+    """Mandates that are not in a bundle, for whom they have revoked."""
+    return [decode(parse(read_document(path)).payload, Mandate) for path in paths or []]
+
+
+def _told(found: Judged, *, is_checked: bool) -> Iterator[str]:
     yield f"SHA-256 {found.sha256}"
     if found.start is not None and found.order is not None:
         told = found.start.manifest
         yield f"release {found.order.id} of node {told.node} to {found.order.recipient}, case {found.order.case}"
-        yield f"signed by {', '.join(found.signers) or 'nobody who counts'}"
+        claimed = "" if is_checked else " by the bundle's own mandates, which were not checked: name --root"
+        yield f"signed by {', '.join(found.signers) or 'nobody who counts'}{claimed}"
         yield f"made by {told.made_by} with key {told.node_key}"
         yield f"{len(told.segments)} segments, {len(told.missing)} parts of the interval missing"
     for finding in found.findings:
@@ -89,6 +94,10 @@ def open_command(
         Path | None, typer.Option(help="the node's public key, if it is not beside the ring")
     ] = None,
     root: Annotated[Path | None, typer.Option(help="of a bundle: the signed root of its mandates")] = None,
+    mandate: Annotated[
+        list[Path] | None,
+        typer.Option(help="of a bundle: later signed mandates: whom they revoke does not count"),
+    ] = None,
     language: Annotated[str, typer.Option(help="of a bundle's page: sv or en")] = "en",
     log: Annotated[
         Path | None, typer.Option(help=f"the desk's log; else {desk_log.FILE_NAME} beside the clip")
@@ -111,7 +120,7 @@ def open_command(
     with _work(out) as work:
         if any(is_bundle(path) for path in paths):
             made, report = _opened_bundle(
-                paths, keys, node, _root(root), work=work, out=out, language=language
+                paths, keys, node, _root(root), later=_later(mandate), work=work, out=out, language=language
             )
         else:
             clips, report = Desk(work=work, out=out).open_all(
@@ -141,6 +150,7 @@ def _opened_bundle(
     node: Path | None,
     root: Root | None,
     *,
+    later: list[Mandate],
     work: Path,
     out: Path,
     language: str,
@@ -148,20 +158,21 @@ def _opened_bundle(
     """Everything that is made of a bundle, in `work`, and the report."""
     if len(paths) != 1:
         raise Refused("one bundle is opened at a time: each has an order of its own")
-    found = judged(paths[0], node=node, root=root)
+    found = judged(paths[0], node=node, root=root, later=later)
     clips, report = open_bundle(paths[0], keys=keys, node=node, found=found, work=work, out=out)
-    if report.release is None:
+    release = report.release
+    if release is None:
         return [*clips, *_reports(work, out, report)], report
     key, report = _sealed_to(found, report)
     made = [*clips, *_reports(work, out, report)]
     page = work / f"{out.stem}.report.pdf"
     spoken: Language = "sv" if language == "sv" else "en"
-    page.write_bytes(page_of(report, report.release, language=spoken))
+    page.write_bytes(page_of(report, release, language=spoken))
     made.append(page)
     if key is not None:
         sealed = work / f"{out.stem}{handover.SUFFIX}"
         inside = {handover.STEM + path.name.removeprefix(out.stem): path for path in made}
-        handover.seal(inside, recipient=report.release.recipient, key=key, out=sealed)
+        handover.seal(inside, recipient=release.recipient, key=key, out=sealed)
         made.append(sealed)
     return made, report
 

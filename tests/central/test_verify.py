@@ -1,5 +1,7 @@
 """What `verify` says of bundles that are sound, made up, or signed by somebody who may not."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from fakes.burned_card import BurnedCard
@@ -74,3 +76,33 @@ def test_a_releaser_who_was_revoked_since_salvages_nothing(card: BurnedCard) -> 
     )
     assert (checked.code, "B2 bad" in checked.out, "B4 good" in checked.out) == (1, True, True)
     assert "releaser-1 may release nothing of mandate version 1" in checked.out
+
+
+def test_without_the_root_neither_orderers_nor_a_salvager_are_called_good(card: BurnedCard) -> None:
+    card.film(0, 0, 1)
+    bundle, _ = card.salvaged(card.order(-5, 10))
+    checked = stolpe("verify", bundle, "--node", card.node)
+    assert checked.code == 0, checked.err
+    for number in ("B2", "B4", "B5"):
+        assert f"{number} not checked" in checked.out
+    assert "by the bundle's own mandates, which were not checked" in checked.out
+
+
+def test_an_opening_knows_whom_a_later_mandate_revokes(card: BurnedCard, tmp_path: Path) -> None:
+    card.film(0, 0, 1)
+    bundle = card.released(card.order(-5, 10))
+    before = card.open(bundle, tmp_path / "before.mp4")
+    assert (before.code, "as far as the mandates in the bundle say" in before.out) == (0, True)
+    later = tmp_path / "later.jws.json"
+    later.write_bytes(card.amended(version=2, revoked_people=("releaser-1",), **with_another_releaser(card)))
+    after = card.open(bundle, tmp_path / "after.mp4", "--mandate", later)
+    assert (after.code, "releaser-1, who was revoked since" in after.out) == (1, True)
+    assert not (tmp_path / "after.sealed").exists()
+
+
+def with_another_releaser(card: BurnedCard) -> dict[str, object]:
+    people = [
+        msgspec.structs.replace(one, roles=("releaser",)) if one.id == "operator-1" else one
+        for one in card.document.people
+    ]
+    return {"people": tuple(people)}
