@@ -24,6 +24,9 @@ _LEFT, _TOP, _BOTTOM, _INDENT = 18 * mm, A4[1] - 16 * mm, 14 * mm, 42 * mm
 MOST_ROWS: Final = 6
 """Of gaps, segments and hashes: the rest is in the report as text and JSON, and the page says so."""
 
+MOST_PARTS: Final = 3
+"""Lines of the page that one thing may take."""
+
 _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {
         "title": "Released surveillance footage",
@@ -49,6 +52,7 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "more": "and {count} more: see the report as text",
         "good": "holds",
         "bad": "DOES NOT HOLD",
+        "all_good": "Every check holds",
         "not checked": "not checked",
         "keys": "Opened with",
         "signature": "node's signature",
@@ -89,6 +93,7 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "more": "och {count} till: se rapporten som text",
         "good": "stämmer",
         "bad": "STÄMMER INTE",
+        "all_good": "Allt som kontrollerats stämmer",
         "not checked": "ej kontrollerat",
         "keys": "Öppnat med",
         "signature": "nodens signatur",
@@ -142,8 +147,12 @@ def page_of(report: Report, release: ReleaseLine, *, language: Language) -> byte
     canvas.setTitle(f"{words['title']}: {_drawn(release.case)}")
     sheet = _Sheet(canvas)
     sheet.title(words["title"])
+    verdict, bad = _verdict(release, words, language)
+    sheet.verdict(verdict)
+    if bad:
+        sheet.row("", bad)
     for name, lines in _rows(report, release, words, language):
-        sheet.row(words[name], lines)
+        sheet.row(words[name], _most(lines, words))
     sheet.foot(words["foot"])
     canvas.showPage()
     canvas.save()
@@ -162,7 +171,9 @@ def _rows(
     kems = [f"{who}: {words['hybrid' if 'MLKEM' in kem else 'x25519']}" for who, kem in report.kems.items()]
     masks = sorted({line.masks or words["no_masks"] for line in report.segments})
     verdicts = [
-        f"{found.number}: {words[found.verdict]}: {_check_words(found, language)}" for found in told.findings
+        f"{words[verdict]}: {', '.join(found.number for found in told.findings if found.verdict == verdict)}"
+        for verdict in ("good", "not checked")
+        if any(found.verdict == verdict for found in told.findings)
     ]
     signatures = sorted({words[line.signature] for line in report.segments})
     span = [words["from_to"].format(first=report.first, last=report.last, frames=report.frames)]
@@ -185,11 +196,24 @@ def _rows(
         ("node", [maker, f"Ed25519 {told.node_key}", f"{words['signature']}: {', '.join(signatures)}"]),
         ("clock", sorted({words.get(line.time_trust, line.time_trust) for line in report.segments})),
         ("masks", masks),
-        ("gaps", _most([f"{a} - {b}: {why}" for a, b, why in gaps] or [words["no_gaps"]], words)),
-        ("files", _most([*files, f"{words['bundle']}: {told.bundle_sha256}"], words)),
+        ("gaps", [f"{a} - {b}: {why}" for a, b, why in gaps] or [words["no_gaps"]]),
+        ("files", [f"{words['bundle']}: {told.bundle_sha256}", *files]),
         ("checks", verdicts),
-        *([("notes", _most([*notes, *report.not_opened], words))] if notes or report.not_opened else []),
+        *([("notes", [*report.not_opened, *notes])] if notes or report.not_opened else []),
     ]
+
+
+def _verdict(told: ReleaseLine, words: Mapping[str, str], language: Language) -> tuple[str, Sequence[str]]:
+    """In one line whether it holds, and every check that does not: nothing that comes later on the page hides them."""
+    bad = [found for found in told.findings if found.verdict == "bad"]
+    open_ = [found.number for found in told.findings if found.verdict == "not checked"]
+    if bad:
+        line = f"{words['bad']}: {', '.join(found.number for found in bad)}"
+    else:
+        line = (
+            words["all_good"] if not open_ else f"{words['good']}; {words['not checked']}: {', '.join(open_)}"
+        )
+    return line, [f"{found.number}: {words['bad']}: {_check_words(found, language)}" for found in bad]
 
 
 def _local(moment: str, zone: str) -> str:
@@ -207,7 +231,7 @@ def _check_words(found: FindingLine, language: Language) -> str:
 def _most(lines: Sequence[str], words: Mapping[str, str]) -> Sequence[str]:
     if len(lines) <= MOST_ROWS:
         return lines
-    return [*lines[:MOST_ROWS], words["more"].format(count=len(lines) - MOST_ROWS)]
+    return [*lines[: MOST_ROWS - 1], words["more"].format(count=len(lines) - MOST_ROWS + 1)]
 
 
 class _Sheet:
@@ -223,6 +247,11 @@ class _Sheet:
         self._canvas.drawString(_LEFT, self._y, text)
         self._y -= 22
 
+    def verdict(self, text: str) -> None:
+        self._canvas.setFont(_BOLD, 11)
+        self._canvas.drawString(_LEFT, self._y, text)
+        self._y -= 16
+
     def row(self, name: str, lines: Sequence[str]) -> None:
         if self._is_full:
             return
@@ -230,7 +259,10 @@ class _Sheet:
         self._canvas.drawString(_LEFT, self._y, name)
         self._canvas.setFont(_FONT, _SIZE)
         for line in lines:
-            for part in _wrapped(_drawn(line), A4[0] - 2 * _LEFT - _INDENT):
+            parts = _wrapped(_drawn(line), A4[0] - 2 * _LEFT - _INDENT)
+            if len(parts) > MOST_PARTS:
+                parts = [*parts[: MOST_PARTS - 1], "..."]
+            for part in parts:
                 if self._y < _BOTTOM + 3 * _LEADING:
                     self._canvas.drawString(_LEFT + _INDENT, self._y, "...")
                     self._is_full = True
