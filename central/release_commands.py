@@ -188,7 +188,7 @@ def salvage_command(
 
     def write(part: Path) -> str:
         with part.open("xb") as file:
-            made = salvage(card, raw, by=by, now=SystemClock().now(), target=file)
+            made = salvage(card, raw, by=by, now=SystemClock().now(), target=file, say=_told)
         return f"{len(made.segments)} segments, {len(made.missing)} parts of the interval missing"
 
     typer.echo(f"{out}: {_made_whole(out, write)}")
@@ -229,6 +229,10 @@ def _made_whole(out: Path, write: Callable[[Path], str]) -> str:
     finally:
         part.unlink(missing_ok=True)
     return said
+
+
+def _told(line: str) -> None:
+    typer.echo(printable(line), err=True)
 
 
 def _sync(file: IO[bytes]) -> None:

@@ -4,8 +4,9 @@ A releaser of its mandates signs it with their own key. That proves nothing of a
 and one without it can be opened but not proven. Reads the card only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -38,31 +39,53 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Kept:
     path: Path
+    start_ns: int
     header: SegmentHeader
     epoch: EpochSlot | None
 
 
-def salvage(card: Card, raw: bytes, *, by: PrivateKeys, now: Instant, target: BinaryIO) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A file that is no segment any more, and when it began by its name."""
+
+    start_ns: int
+
+
+def salvage(
+    card: Card, raw: bytes, *, by: PrivateKeys, now: Instant, target: BinaryIO, say: Callable[[str], None]
+) -> Manifest:
     """Write the bundle of an order; `Refused` for every reason for which the node would have refused it.
+
+    A file that cannot be read is told to `say`, and its time is listed as `unknown`; the others go on.
 
     Whether the order was used before only the node knew: who salvages asks for one of their own.
     """
     order = decode(parse(raw).payload, ReleaseOrder)
     interval = Interval(utc_ns(order.from_), utc_ns(order.to))
-    found = sorted(_segments(card), key=lambda one: one.header.start_ns)
-    starts = [one.header.start_ns for one in found]
-    chosen = [found[index] for index in overlapping(starts, interval)]
-    wanted = [one for one in chosen if _is_live(one, now.utc_ns)]
+    found = sorted(_segments(card, say), key=lambda one: one.start_ns)
+    starts = [one.start_ns for one in found]
+    lost = [_lost(one, now.utc_ns) for one in found]
+    read: dict[int, tuple[_Kept, BundledSegment]] = {}
+    for index in overlapping(starts, interval):
+        one = found[index]
+        if isinstance(one, _Kept) and lost[index] is None:
+            try:
+                read[index] = one, _line(one)
+            except OSError as error:
+                say(f"{one.path.name}: it cannot be read ({error.strerror}): left out")
+                lost[index] = "unknown"
+    wanted = [one for one, _ in read.values()]
+    lines = tuple(line for _, line in read.values())
     if not wanted:
         raise Refused("there is no footage of that interval on the card that anybody could open")
     mandates = _mandates(card, wanted)
     believed = _entitled(raw, card, mandates, order, by=by, now=now)
     retention_ns = max(_decoded(one).recording.retention_hours for one in mandates) * 3_600_000_000_000
-    around = Around(destroyed_ns=now.utc_ns - retention_ns, evicted=None, now_ns=now.utc_ns)
-    lost: list[MissingReason | None] = [None if _is_live(one, now.utc_ns) else "destroyed" for one in found]
-    lines = tuple(_line(one) for one in wanted)
+    around = Around(
+        destroyed_ns=now.utc_ns - retention_ns, evicted=None, now_ns=now.utc_ns, unfilmed="unknown"
+    )
     manifest = Manifest(
         made_by="salvage",
         node=order.node,
@@ -81,16 +104,19 @@ def salvage(card: Card, raw: bytes, *, by: PrivateKeys, now: Instant, target: Bi
     writer = BundleWriter(by.signing.sign)
     target.write(writer.start(raw, mandates, manifest))
     for one, line in zip(wanted, lines, strict=True):
-        _carry(writer, one, line, target)
+        _carry(writer, one, line, target, say)
     target.write(writer.end())
     return manifest
 
 
-def _is_live(one: _Found, now_ns: int) -> bool:
-    return one.epoch is not None and one.epoch.destroy_at_ns > now_ns
+def _lost(one: _Kept | _Unread, now_ns: int) -> MissingReason | None:
+    """Why nobody can open it; None if somebody can."""
+    if isinstance(one, _Unread):
+        return "unknown"
+    return None if one.epoch is not None and one.epoch.destroy_at_ns > now_ns else "destroyed"
 
 
-def _segments(card: Card) -> Iterator[_Found]:
+def _segments(card: Card, say: Callable[[str], None]) -> Iterator[_Kept | _Unread]:
     with card.slot.open("rb") as file:
         image = file.read(MAX_SLOT_BYTES + 1)
     if len(image) > MAX_SLOT_BYTES:
@@ -101,12 +127,24 @@ def _segments(card: Card) -> Iterator[_Found]:
         try:
             with path.open("rb") as file:
                 header, _, wraps, _ = fmt.read_start(file.read(START_BYTES))
-        except (Damaged, OSError):
+        except (Damaged, OSError) as error:
+            say(f"{path.name}: its start cannot be read ({error}): left out")
+            start_ns = _named_start(path)
+            if start_ns is not None:
+                yield _Unread(start_ns)
             continue
-        yield _Found(path, header, epochs.get(fmt.epoch_of(wraps)))
+        yield _Kept(path, header.start_ns, header, epochs.get(fmt.epoch_of(wraps)))
 
 
-def _mandates(card: Card, wanted: Sequence[_Found]) -> tuple[bytes, ...]:
+def _named_start(path: Path) -> int | None:
+    """When a segment begins, as its file's name says, like `20261103T210000.000Z_…`; None if it says nothing."""
+    try:
+        return utc_ns(datetime.strptime(path.name.partition("_")[0], "%Y%m%dT%H%M%S.%f%z"))
+    except ValueError:
+        return None
+
+
+def _mandates(card: Card, wanted: Sequence[_Kept]) -> tuple[bytes, ...]:
     by_digest = {fmt.digest_text(parse(raw).digest): raw for raw in card.mandates}
     named = list(dict.fromkeys(one.header.mandate for one in wanted))
     lacking = [digest for digest in named if digest not in by_digest]
@@ -141,7 +179,7 @@ def _decoded(raw: bytes) -> Mandate:
     return decode(parse(raw).payload, Mandate)
 
 
-def _line(one: _Found) -> BundledSegment:
+def _line(one: _Kept) -> BundledSegment:
     digest, size, tail = sha256(), 0, b""
     with one.path.open("rb") as file:
         while data := file.read(CHUNK_BYTES):
@@ -167,11 +205,25 @@ def _state(tail: bytes) -> SegmentState:
     return "recovered" if tail[-fmt.SIGNATURE_BYTES - 1] == TrailerState.RECOVERED else "closed"
 
 
-def _carry(writer: BundleWriter, one: _Found, line: BundledSegment, target: BinaryIO) -> None:
+def _carry(
+    writer: BundleWriter, one: _Kept, line: BundledSegment, target: BinaryIO, say: Callable[[str], None]
+) -> None:
+    """Its bytes; zeros from where they cannot be read any more, which its digest in the manifest then shows."""
     if one.epoch is None:
         raise ValueError("only what can be opened is carried")
     layer_key = fmt.epoch_layer_key(one.epoch.key, one.header.segment)
     target.write(writer.there(line.size, layer_key))
-    with one.path.open("rb") as file:
-        while data := file.read(CHUNK_BYTES):
-            target.write(writer.content(data))
+    left = line.size
+    try:
+        with one.path.open("rb") as file:
+            while left > 0 and (data := file.read(min(CHUNK_BYTES, left))):
+                target.write(writer.content(data))
+                left -= len(data)
+    except OSError as error:
+        say(
+            f"{one.path.name}: its last {left} bytes cannot be read any more ({error.strerror}): zeros stand there"
+        )
+    while left > 0:
+        size = min(CHUNK_BYTES, left)
+        target.write(writer.content(bytes(size)))
+        left -= size

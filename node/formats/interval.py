@@ -31,12 +31,14 @@ class Around:
 
     Before `destroyed_ns` every epoch's key is gone; `evicted` says whether anything had to make room for other
     footage; from `now_ns` on nothing was filmed yet; `writing_ns` is when the segment began that is being written.
+    `unfilmed`: what is said of a time before that of which nothing is known.
     """
 
     destroyed_ns: int
     evicted: bool | None
     now_ns: int
     writing_ns: int | None = None
+    unfilmed: MissingReason = "not_filmed"
 
 
 def overlapping(starts_ns: Sequence[int], interval: Interval) -> tuple[int, ...]:
@@ -81,7 +83,7 @@ def _unfilmed(from_ns: int, until_ns: int, starts_ns: Sequence[int], around: Aro
     if around.evicted is not False:
         bounds.append((first, "evicted" if around.evicted else "unknown"))
     written = around.now_ns if around.writing_ns is None else around.writing_ns
-    bounds.append((min(written, around.now_ns), "not_filmed"))
+    bounds.append((min(written, around.now_ns), around.unfilmed))
     if around.writing_ns is not None:
         bounds.append((around.now_ns, "being_written"))
     bounds.append((until_ns, "not_filmed"))

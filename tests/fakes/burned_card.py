@@ -79,6 +79,8 @@ class BurnedCard:
     mandate: bytes
     epoch_key: bytes
     made: int = field(default=0)
+    said: list[str] = field(default_factory=list)
+    """What was said while it was salvaged."""
 
     @property
     def ring(self) -> Path:
@@ -187,7 +189,7 @@ class BurnedCard:
         card = Card(self.ring, self.folder / "epochs.slot", (self.mandate, *mandates))
         now = Instant(SystemClock().now().utc_ns, "battery")
         with path.open("wb") as file:
-            made = salvage(card, order, by=self.keys[by], now=now, target=file)
+            made = salvage(card, order, by=self.keys[by], now=now, target=file, say=self.said.append)
         return path, made
 
     def released(self, order: bytes) -> Path:
