@@ -52,11 +52,11 @@ def _break(bad: Path, *, reads: int, monkeypatch: pytest.MonkeyPatch) -> None:
         def read(self, _size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
-    def open_(path: Path, *how: str) -> object:
+    def open_(path: Path, how: str = "r") -> object:
         if path == bad:
             opened[0] += 1
             if opened[0] > 1 + reads:
                 return Sectors()
-        return real(path, *how)
+        return real(path, how)
 
     monkeypatch.setattr(salvage.Path, "open", open_)
