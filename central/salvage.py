@@ -66,7 +66,7 @@ def salvage(
     interval = Interval(utc_ns(order.from_), utc_ns(order.to))
     found = sorted(_segments(card, say), key=lambda one: one.start_ns)
     starts = [one.start_ns for one in found]
-    lost = [_lost(one, now.utc_ns) for one in found]
+    lost: list[MissingReason | None] = [_lost(one, now.utc_ns) for one in found]
     read: dict[int, tuple[_Kept, BundledSegment]] = {}
     for index in overlapping(starts, interval):
         one = found[index]
