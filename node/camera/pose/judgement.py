@@ -57,7 +57,8 @@ class Judgement:
 
     def __init__(self, *, band_px: float, confirmed: bool) -> None:
         self.band_px = band_px
-        self._confirmed = confirmed
+        self.confirmed = confirmed
+        """Whether it was found in place since it was opened."""
         self._looks_left = MOST_LOOKS
         self._last_ns: int | None = None
         self._count = 0
@@ -74,11 +75,11 @@ class Judgement:
     @property
     def doubtful(self) -> bool:
         """Not found in place even once since it was opened, and not there now: nothing may be shown meanwhile."""
-        return not self._confirmed and (bool(self._away) or self._unclear)
+        return not self.confirmed and (bool(self._away) or self._unclear)
 
     def reopened(self) -> None:
         """Nobody has looked for a while: it is to be found in place once again, with the very next look."""
-        self._confirmed = False
+        self.confirmed = False
         self._looks_left = MOST_LOOKS
         self._last_ns = self._swung_ns = self._gust_ns = None
         self._away.clear()
@@ -115,7 +116,7 @@ class Judgement:
             if any(past.moves for _, past in self._away):
                 self._swung_ns = now_ns
             self._away.clear()
-            self._confirmed = True
+            self.confirmed = True
         elif look.finding in {"moved", "strange"}:
             if look.moves:
                 self._blow(now_ns)
@@ -162,7 +163,7 @@ class Judgement:
         elif look.finding in {"moved", "strange"} or look.moves:
             self._back.clear()
         if len(self._back) >= RETURN_LOOKS and now_ns - self._back[0] >= RETURN_SECONDS * NS:
-            self.lost, self._confirmed, self._gust_ns = False, True, None
+            self.lost, self.confirmed, self._gust_ns = False, True, None
             self._back.clear()
             self._lately.clear()
 

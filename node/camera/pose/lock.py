@@ -80,6 +80,11 @@ class PoseLock:
         return self._judgement.lost
 
     @property
+    def found(self) -> bool:
+        """Whether it was seen in place since it was opened."""
+        return self._judgement.confirmed
+
+    @property
     def compares_with(self) -> Literal["learning", "session", "reference"]:
         """With nothing yet, with what was seen since the start, or with its masks' reference."""
         if not self._is_session:
