@@ -22,8 +22,8 @@ Moves = tuple[float, ...]
 
 LOOK_SECONDS = 0.9
 """A camera that is in place is looked at so often, and up to `UNEVEN_SECONDS` later: never in step with a swing."""
-UNEVEN_SECONDS = 0.25
-SOON_SECONDS = 0.3
+UNEVEN_SECONDS = 0.2
+SOON_SECONDS = 0.25
 """A camera that seems away is looked at again so soon, as long as looks are left (`MOST_LOOKS`)."""
 MOST_LOOKS = 3.0
 """One look a second is earned, and so many can be saved for a moment of doubt."""
@@ -36,8 +36,9 @@ LONGEST_GUST_SECONDS, CALM_SECONDS = 6.0, 5.0
 RETURN_LOOKS, RETURN_SECONDS = 3, 1.5
 RETURN_SHARE = 0.85
 """Of the band: who comes back must come back a little further than where it was lost."""
-PASSING_SECONDS = 5.0
-"""What drives past close by has passed by then; a view that never rests is another one."""
+PASSING_SECONDS = 4.0
+"""So long after the camera was in place what never rests may be a car that drives past close by; then it is another
+view, or somebody's hands."""
 GUST_LOOKS = 9
 FORGET_SECONDS = 5.0
 """So long after the last look at it a doubt counts no more."""
@@ -80,8 +81,8 @@ class Judgement:
         self._gust: _Spell | None = None
         """Of being away, without being in place for long between."""
         self._unclear = False
-        self._passing: _Spell | None = None
-        """Of seeing nothing but what passes."""
+        self._in_place_ns: int | None = None
+        """When it was last found there."""
         self._away: list[tuple[int, Look]] = []
         self._back: list[int] = []
         self._lately: deque[Moves] = deque(maxlen=GUST_LOOKS)
@@ -97,7 +98,7 @@ class Judgement:
         """Nobody has looked for a while: it is to be found in place once again, with the very next look."""
         self.confirmed = False
         self._looks_left = MOST_LOOKS
-        self._last_ns = self._swung_ns = self._gust = self._passing = None
+        self._last_ns = self._swung_ns = self._gust = self._in_place_ns = None
         self._away.clear()
         self._back.clear()
         self._lately.clear()
@@ -132,12 +133,10 @@ class Judgement:
             if any(past.moves for _, past in self._away):
                 self._swung_ns = now_ns
             self._away.clear()
-            self.confirmed, self._passing = True, None
+            self.confirmed, self._in_place_ns = True, now_ns
         elif look.finding in {"moved", "strange", "passing"}:
-            if look.finding == "passing":
-                # What was strange has gone: of that nothing is left that stays.
-                self._away = [(ns, past) for ns, past in self._away if past.moves]
-                self._passing = _going_on(self._passing, now_ns)
+            if look.finding == "passing" and self._was_in_place(now_ns):
+                self._away = [(ns, past) for ns, past in self._away if past.moves]  # the rest has gone by
             if look.moves:
                 self._gust = _going_on(self._gust, now_ns)
             if look.moves and any(
@@ -146,7 +145,7 @@ class Judgement:
                 self._swung_ns = now_ns
                 self._away.clear()
             self._away.append((now_ns, look))
-        if self._is_away(now_ns) or self._is_leaning() or self._is_too_long():
+        if self._is_away(now_ns) or self._is_leaning() or self._is_too_long_a_gust():
             self.lost = True
             self._away.clear()
             self._back.clear()
@@ -159,12 +158,13 @@ class Judgement:
         looks, seconds = (GUST_AWAY_LOOKS, GUST_AWAY_SECONDS) if swings else (AWAY_LOOKS, AWAY_SECONDS)
         return len(self._away) >= looks and now_ns - self._away[0][0] >= seconds * NS
 
-    def _is_too_long(self) -> bool:
-        """Whether no gust blows, and nothing drives past, for so long."""
-        gust, passing = self._gust, self._passing
-        return (gust is not None and gust.length_ns > LONGEST_GUST_SECONDS * NS) or (
-            passing is not None and passing.length_ns > PASSING_SECONDS * NS
-        )
+    def _was_in_place(self, now_ns: int) -> bool:
+        if self._in_place_ns is None and self.confirmed:
+            self._in_place_ns = now_ns  # where it has been learned a moment ago
+        return self._in_place_ns is not None and now_ns - self._in_place_ns <= PASSING_SECONDS * NS
+
+    def _is_too_long_a_gust(self) -> bool:
+        return self._gust is not None and self._gust.length_ns > LONGEST_GUST_SECONDS * NS
 
     def _is_leaning(self) -> bool:
         """In gusts no two looks agree; their middle tells whether the camera still hangs where it did."""
@@ -183,7 +183,7 @@ class Judgement:
             self._back.clear()
         if len(self._back) >= RETURN_LOOKS and now_ns - self._back[0] >= RETURN_SECONDS * NS:
             self.lost, self.confirmed = False, True
-            self._gust = self._passing = None
+            self._gust, self._in_place_ns = None, now_ns
             self._back.clear()
             self._lately.clear()
 
