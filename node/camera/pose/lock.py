@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 BAND_SHARE = 0.92
 """Of the guard band: what is measured may be a pixel off."""
 SURE, SURE_ANYWHERE = 4.0, 5.0
-"""From which surety landmarks are found: nearby (or elsewhere, but far more clearly than nearby), and in the whole
-picture, where chance has more room."""
+"""From which surety landmarks are found: where they were left (or elsewhere, but far more clearly than there), and
+anywhere else, where chance has more room."""
 LEAST_AGREEMENT, SURE_AGREEMENT = 0.08, 0.5
 """Where every second landmark agrees that is no chance, though in a facade as many nearly agree a window further."""
 PARTLY_SURE, PARTLY_AGREES = 3.0, 0.35
@@ -184,7 +184,10 @@ class PoseLock:
         known = sets[self._asked % len(sets)]
         match = known.near(structure, self._start, home=self._centre)
         in_band = furthest(self._moves(match)) <= self._band_px
-        found = match if _is_sure(match, SURE) or (in_band and known.is_partly_here(match)) else None
+        sure = _is_sure(match, SURE if in_band else SURE_ANYWHERE) or (
+            in_band and known.is_partly_here(match)
+        )
+        found = match if sure else None
         if found is not None and known.is_usual(found):
             self._asked = 0
             return self._known_at(structure, known, found)
