@@ -120,8 +120,9 @@ def spoil(desk: Path, how: str) -> list[str]:
             write_video(desk / "street.mkv", footage([IN_PLACE] * 12), rate=2)
         case "plain":
             write_video(desk / "street.mkv", footage([IN_PLACE] * 30, plain=True), rate=2)
-        case "turned":
-            write_video(desk / "street.mkv", footage([IN_PLACE] * 40 + [TURNED] * 20), rate=2)
+        case "turned" | "turned early" | "turned half the time":
+            away = {"turned": 20, "turned early": 54, "turned half the time": 30}[how]
+            write_video(desk / "street.mkv", footage([IN_PLACE] * (60 - away) + [TURNED] * away), rate=2)
         case "another size":
             write_video(desk / "street.mkv", [np.full((480, 400), 90, np.uint8)] * 40, rate=2)
         case "private key":
@@ -146,6 +147,8 @@ def spoil(desk: Path, how: str) -> list[str]:
         ("short", "are too little"),
         ("plain", "shows too little"),
         ("turned", "the camera moves"),
+        ("turned early", "the camera moves"),
+        ("turned half the time", "the camera moves"),
         ("another size", "is 400x320, the mask set's pictures are"),
         ("private key", "give its .pub.json"),
         ("no key file", "not a key file"),

@@ -4,7 +4,8 @@ What it is made from must show the camera in place from the first picture to the
 second time a lock that goes by the new reference watches.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import median
 
 import cv2
 import numpy as np
@@ -29,6 +30,9 @@ LEAST_PICTURES, MOST_PICTURES = 10, 1000
 _EVERY_NS = NS
 _NEARLY_BLACK = LUMA_BLACK + 4
 _SOLID_PX = 15
+_RUN, _AS_BEFORE = 3, 0.6
+"""Pictures of which one that somebody passes does not count; of the best agreement."""
+_MOVED = "the camera moves or its view is covered: take footage in which it stays, with little before it"
 
 
 def proven_reference(film: Film, *, size: Size, blind: Mask, guard_px: int) -> PoseReference:
@@ -46,10 +50,7 @@ def proven_reference(film: Film, *, size: Size, blind: Mask, guard_px: int) -> P
         lock.observe(frame)
         if lock.shut:
             seconds = (frame.sensor_ns - start_ns) / NS
-            raise Refused(
-                f"pose reference: after {seconds:.0f} s the camera moves or its view is covered: "
-                "take footage in which it stays, with little before it"
-            )
+            raise Refused(f"pose reference: after {seconds:.0f} s {_MOVED}")
     if not lock.found:
         raise Refused(
             "pose reference: the view is not recognised again in the same footage: it shows too little"
@@ -62,10 +63,15 @@ def reference_from(pictures: Iterable[Plane], sight: Sight, *, least: int = 1) -
     average: Average | None = None
     matcher: Matcher | None = None
     shifts: list[Shift] = []
+    agreed: list[float] = []
     for picture in pictures:
         structure = sight.structure(picture)
         average = average or Average(structure)
-        shift = matcher.near(structure, shifts[-1]).shift if matcher is not None else (0.0, 0.0)
+        shift: Shift = (0.0, 0.0)
+        if matcher is not None:
+            match = matcher.near(structure, shifts[-1])
+            shift = match.shift
+            agreed.append(match.agreement)
         average.add(structure, shift=shift, most=MOST_PICTURES)
         shifts.append(shift)
         if matcher is None and len(first := average.landmarks(sight)) >= LEAST:
@@ -79,8 +85,18 @@ def reference_from(pictures: Iterable[Plane], sight: Sight, *, least: int = 1) -
         raise Refused(
             f"pose reference: the view shows too little: {len(landmarks)} landmarks, {LEAST} are needed"
         )
+    _check_one_view(agreed)
     middle = np.mean(np.array(shifts), axis=0).astype(np.float32)
     return Landmarks(landmarks.places + middle, landmarks.directions).reference(sight.size)
+
+
+def _check_one_view(agreed: Sequence[float]) -> None:
+    """Refuse footage that shows the first picture's landmarks at one time and not at another: of two views the camera
+    would be in place in both."""
+    lately = [median(agreed[n : n + _RUN]) for n in range(len(agreed) - _RUN + 1)]
+    if lately and min(lately) < _AS_BEFORE * max(lately):
+        second = lately.index(min(lately))
+        raise Refused(f"pose reference: after {second + 1} s {_MOVED}")
 
 
 def _each_second(film: Film) -> Iterator[Plane]:
