@@ -1,4 +1,4 @@
-"""`stolpe masks`: write, sign, show and compare the privacy masks of a node; `pose_command` has their pose."""
+"""`stolpe masks`: write, sign, show and compare the privacy masks of a node."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,6 @@ from node.masks.coverage import compare
 from node.masks.geometry import Geometry
 from provisioning.mandate_commands import payload_of, sign_file
 from provisioning.mask_picture import comparison_picture, mask_set_picture, write_picture
-from provisioning.pose_command import pose_command
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +36,6 @@ def register(app: typer.Typer) -> None:
     masks.command(
         "compare", epilog="Example: stolpe masks compare new.jws.json old.jws.json --out difference.png"
     )(compare_command)
-    masks.command(
-        "pose",
-        epilog="Example: stolpe masks pose street.mp4 --masks masks.json --camera-key camera.pub.json "
-        "--out masks-with-pose.json",
-    )(pose_command)
     app.add_typer(masks, name="masks")
 
 

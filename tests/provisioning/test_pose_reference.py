@@ -1,4 +1,4 @@
-"""`stolpe masks pose`: a reference is made from footage, named by the mask set, obeyed by the node that has both."""
+"""`stolpe pose`: a reference is made from footage, named by the mask set, obeyed by the node that has both."""
 
 import json
 import os
@@ -27,17 +27,8 @@ from tests.fakes.scripted import Pictures, filmed
 from tests.fakes.turned import IN_PLACE, Pose, World, noisy
 
 SIZE = WIDTH, HEIGHT = 320, 240
-MAKE = [
-    "masks",
-    "pose",
-    "street.mkv",
-    "--masks",
-    "masks.json",
-    "--camera-key",
-    "camera.pub.json",
-    "--out",
-    "named.json",
-]
+MASKS = ["--masks", "masks.json", "--camera-key", "camera.pub.json", "--out", "named.json"]
+MAKE = ["pose", "street.mkv", *MASKS]
 TURNED = Pose(pan=12)
 
 
@@ -91,7 +82,7 @@ def test_a_folder_is_its_videos_by_name(stolpe: Callable[..., Done], desk: Path)
     for name in ("1.mkv", "2.MKV"):
         write_video(desk / "evening" / name, footage([IN_PLACE] * 12), rate=2)
     (desk / "evening" / "notes.txt").write_text("not a video")
-    told(stolpe("masks", "pose", "evening", *MAKE[3:]))
+    told(stolpe("pose", "evening", *MASKS))
 
 
 def test_the_edge_of_an_earlier_mask_is_no_landmark(stolpe: Callable[..., Done], desk: Path) -> None:
@@ -100,7 +91,7 @@ def test_the_edge_of_an_earlier_mask_is_no_landmark(stolpe: Callable[..., Done],
     for frame in frames:
         frame[40:200, 180:280] = 17
     write_video(desk / "masked.mkv", frames, rate=2)
-    told(stolpe("masks", "pose", "masked.mkv", *MAKE[3:]))
+    told(stolpe("pose", "masked.mkv", *MASKS))
     digest = decode((desk / "named.json").read_bytes(), MaskSet).pose_reference or ""
     found = PoseReferences(directory=desk, key_file=desk / "camera.key", node="n-1").read(digest).landmarks
     places = [(mark.x * WIDTH / 65_536, mark.y * HEIGHT / 65_536) for mark in found]
@@ -112,10 +103,10 @@ def spoil(desk: Path, how: str) -> list[str]:
     asked = list(MAKE)
     match how:
         case "no video" | "not a video":
-            asked[2] = "none.mkv" if how == "no video" else "masks.json"
+            asked[1] = "none.mkv" if how == "no video" else "masks.json"
         case "empty folder":
             (desk / "empty").mkdir()
-            asked[2] = "empty"
+            asked[1] = "empty"
         case "short":
             write_video(desk / "street.mkv", footage([IN_PLACE] * 12), rate=2)
         case "plain":
@@ -126,15 +117,15 @@ def spoil(desk: Path, how: str) -> list[str]:
         case "another size":
             write_video(desk / "street.mkv", [np.full((480, 400), 90, np.uint8)] * 40, rate=2)
         case "private key":
-            asked[6] = "camera.key"
+            asked[5] = "camera.key"
         case "no key file":
-            asked[6] = "geometry.json"
+            asked[5] = "geometry.json"
         case "no mask set":
-            asked[4] = "mandate.json"
+            asked[3] = "mandate.json"
         case "signed":
-            asked[4] = "signed.json"
+            asked[3] = "signed.json"
         case _:
-            asked[8] = "masks.json"
+            asked[7] = "masks.json"
     return asked
 
 
@@ -180,7 +171,7 @@ AWAY, BACK = 24, 40
 
 @pytest.fixture
 def node(stolpe: Callable[..., Done], tmp_path: Path) -> Iterator[Node]:
-    """A node that was given a mask set with the reference that `stolpe masks pose` made for it."""
+    """A node that was given a mask set with the reference that `stolpe pose` made for it."""
     folder = tmp_path / "n"
     folder.mkdir()
     place = NodePlace.made(folder, start_ns=EVENING, geometry=VIEW, polygons=[CORNER], pids=[os.getpid()])

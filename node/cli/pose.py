@@ -1,4 +1,4 @@
-"""`stolpe masks pose`: makes the pose reference of a mask set from footage of its camera, sealed to that camera."""
+"""`stolpe pose`: makes the pose reference of a mask set from footage of its camera, sealed to that camera."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,9 +20,14 @@ from node.mandate.store import read_document
 from node.masks.geometry import Size
 from node.masks.raster import rasterise
 from node.sealing.keys import Jwk, public_halves, read_jwk_set, without_private
-from provisioning.mandate_commands import payload_of
 
+_EXAMPLE = "Example: stolpe pose street.mp4 --masks masks.json --camera-key camera.pub.json --out masks-with-pose.json"
 VIDEO_ENDINGS = frozenset({".avi", ".mkv", ".mov", ".mp4", ".ts"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("pose", epilog=_EXAMPLE)(pose_command)
 
 
 def pose_command(
@@ -82,12 +87,12 @@ def _opened(videos: Sequence[Path], size: Size) -> ReplaySource:
 
 
 def _unsigned(path: Path) -> MaskSet:
-    payload, signers = payload_of(read_document(path))
-    if signers:
+    data = read_document(path)
+    if b'"signatures"' in data:
         raise Refused(
             f"{path} is signed already, and signatures do not cover what is added: start from the unsigned one"
         )
-    return decode(payload, MaskSet)
+    return decode(data, MaskSet)
 
 
 def _public_key(path: Path) -> Jwk:
