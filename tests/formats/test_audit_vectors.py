@@ -8,7 +8,8 @@ from vectors.shelf import ExpectedAudit, expectation, name_of, vectors
 
 from node.formats import audit
 from node.formats.audit import BadEntry, Head
-from node.recorder.audit_log import check_audit, lines
+from node.recorder.audit_check import check_audit
+from node.recorder.audit_files import lines
 
 LOGS = vectors("audit")
 NODE = signing_key("test-node").private.public_key()

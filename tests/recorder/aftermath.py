@@ -24,7 +24,8 @@ from node.messages import (
     RecordsStored,
     StoredSegment,
 )
-from node.recorder.audit_log import check_audit, lines, read_checkpoint
+from node.recorder.audit_check import check_audit, read_checkpoint
+from node.recorder.audit_files import FILE_NAME, closed_name, lines, numbered
 from node.recorder.daemon import Recorder, build
 from node.recorder.epochs import EpochKeys
 from node.recorder.recovery import Violation, check_ring, check_slot
@@ -260,8 +261,11 @@ class Aftermath:
         node = read_private_keys(self._folder / "node.key").signing.private.public_key()
         for violation in check_audit(path, said=said, node=node):
             yield Violation("C6", violation.where, f"{violation.number}: {violation.what}")
-        with path.open("rb") as file:
-            entries = [entry for entry, _ in audit.read(lines(file))]
+        names = numbered([one.name for one in path.parent.iterdir()], ".jsonl")
+        entries = []
+        for name in (*map(closed_name, names), FILE_NAME):
+            with (path.parent / name).open("rb") as file:
+                entries += [audit.parse(line, index=0) for line in lines(file)]
         for one, index in owed.entries.items():
             if index >= len(entries) or entries[index].id != one:
                 yield Violation("C6", f"entry {index}", "it was answered, and is not there")
