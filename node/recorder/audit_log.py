@@ -180,6 +180,8 @@ class AuditLog:
 
     def _give_name(self) -> None:
         """The closed file is the newest no more. Its new name lasts before another file has the old one."""
+        if not self._named:
+            self._opened()  # for what a process that was killed left in it
         self.close()
         name = self._directory / closed_name(self._now.before.size)
         if not self._named:  # or it was only the syncing that failed before
@@ -244,9 +246,7 @@ class AuditLog:
             keep_heads(self._directory, first=first, following=closed_name(following), volume=self._volume)
             what = f"entries {first} to {following - 1}; {heads_name(first)} is kept"
             self._append(("recorder", audit.DROPPED, closed_name(first), what))
-            self._volume.unlink(
-                self._directory / closed_name(first)
-            )  # if that does not last, it is done again
+            self._volume.unlink(self._directory / closed_name(first))  # and once more, if that does not last
             heads = sorted({*heads, first})
             del sizes[closed_name(first)]
             sizes[heads_name(first)] = self._size(heads_name(first))
