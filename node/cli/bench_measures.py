@@ -263,7 +263,7 @@ def _ring() -> Iterator[tuple[Ring, SegmentSealer, Path]]:
 def _write_minute(ring: Ring, sealer: SegmentSealer, data: bytes, seconds: int = SECONDS) -> None:
     for second in range(seconds):
         at = START_NS + second * NS
-        sealer.add(Fragment(b"init", data, second * NS, 15), Instant(at, "simulated"))
+        sealer.add(Fragment(b"init", data, second * NS, 15, second * NS), Instant(at, "simulated"))
     sealer.finish(START_NS + seconds * NS)
     assert ring.segments  # noqa: S101 — a measure of nothing would be worth nothing
 

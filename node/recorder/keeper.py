@@ -19,7 +19,7 @@ from node.mandate.trust import Believed
 from node.masks.geometry import Geometry
 from node.messages import DocumentKind, VersionFloors
 from node.recorder.allowance import Allowance
-from node.recorder.audit_log import AuditLog, LogFull
+from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Change, Situation, is_approved, judge, kind_of
 from node.recorder.release import OutletFor
@@ -144,10 +144,7 @@ class Keeper:
             and masks != self._store.read("approved_masks")
             and is_approved(masks, situation)
         ):
-            try:
-                self._log.note("masks_settled", "approved_masks", "what was accepted before is now complete")
-            except LogFull:  # it stays as it is, and is tried again
-                return
+            self._log.note("masks_settled", "approved_masks", "what was accepted before is now complete")
             self._store.commit("approved_masks", masks)
             self.generation += 1
         found = self.in_force()
@@ -183,11 +180,9 @@ class Keeper:
         if change is not None:
             try:
                 self._log.commit(by="recorder", action=f"{kind}_accepted", subject=change.subject)
-            except (LogFull, OSError) as error:
+            except OSError:
                 if not change.reduces_sight:
-                    if isinstance(error, OSError):
-                        raise
-                    return Verdict(False, kind, f"{error}")
+                    raise
                 self._note(f"{kind}_accepted", change.subject, "in force before it could be written down")
             self._commit(change)
         self.accepted += 1

@@ -17,6 +17,7 @@ from node.errors import Damaged, Refused
 from node.files import UNFINISHED
 from node.formats import audit, slot
 from node.formats import segment as fmt
+from node.formats.audit import BadEntry
 from node.messages import (
     AuditCommitted,
     DocumentAnswered,
@@ -24,7 +25,8 @@ from node.messages import (
     RecordsStored,
     StoredSegment,
 )
-from node.recorder.audit_log import check_audit, lines, read_checkpoint
+from node.recorder.audit_check import check_audit, read_checkpoint
+from node.recorder.audit_files import FILE_NAME, closed_name, numbered
 from node.recorder.daemon import Recorder, build
 from node.recorder.epochs import EpochKeys
 from node.recorder.recovery import Violation, check_ring, check_slot
@@ -260,8 +262,18 @@ class Aftermath:
         node = read_private_keys(self._folder / "node.key").signing.private.public_key()
         for violation in check_audit(path, said=said, node=node):
             yield Violation("C6", violation.where, f"{violation.number}: {violation.what}")
-        with path.open("rb") as file:
-            entries = [entry for entry, _ in audit.read(lines(file))]
+        names = [
+            *map(closed_name, numbered([one.name for one in path.parent.iterdir()], ".jsonl")),
+            FILE_NAME,
+        ]
+        whole = [
+            line for name in names for line in (path.parent / name).read_bytes().splitlines(keepends=True)
+        ]
+        try:
+            entries = [audit.parse(line, index=index) for index, line in enumerate(whole)]
+        except BadEntry as bad:
+            yield Violation("C6", f"entry {bad.index}", bad.what)
+            return
         for one, index in owed.entries.items():
             if index >= len(entries) or entries[index].id != one:
                 yield Violation("C6", f"entry {index}", "it was answered, and is not there")

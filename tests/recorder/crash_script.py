@@ -161,6 +161,7 @@ class Script:
             ("first documents", self._first_documents),
             ("a segment, the first key", lambda: self.film(1, 1)),
             ("entries for others", self.entries),
+            ("the audit log rolls over", self._rolling_over),
             ("a second epoch", lambda: self.film(2, 11 * MINUTE)),
             ("masks are widened", lambda: self.document(self._office.wider)),
             ("three more, the oldest evicted", self._evicting),
@@ -195,6 +196,15 @@ class Script:
             self._last = AuditRequest(ulid(self._sent), "live", f"grant {self._sent}")
             self.station.tell(self._last)
         self.station.after(11)  # a checkpoint
+
+    def _rolling_over(self) -> None:
+        """A file of the log has its size."""
+        assert self.station.recorder is not None
+        log = self.station.recorder._log
+        usual, log._file_bytes = log._file_bytes, 1
+        self._sent += 1
+        self.station.tell(AuditRequest(ulid(self._sent), "live", f"grant {self._sent}"))
+        log._file_bytes = usual
 
     def document(self, raw: bytes) -> None:
         self._sent += 1

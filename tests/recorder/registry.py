@@ -27,7 +27,8 @@ from node.mandate.signatures import add_signature, parse, sign
 from node.mandate.store import DocumentStore
 from node.masks.geometry import Geometry, full_view
 from node.recorder.audit_desk import AuditDesk
-from node.recorder.audit_log import MAX_LOG_BYTES, AuditLog, lines
+from node.recorder.audit_files import lines
+from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Situation
 from node.recorder.keeper import Keeper, Verdict
@@ -70,12 +71,10 @@ class Desk:
         EpochKeys.create(self.folder / "epochs.slot", size=4096).close()
         self.start()
 
-    def start(self, *, geometry: Geometry | None = GEOMETRY, log_bytes: int = MAX_LOG_BYTES) -> None:
+    def start(self, *, geometry: Geometry | None = GEOMETRY) -> None:
         """A start of the recorder, as far as the keeper is concerned."""
         self.slot = EpochKeys(self.folder / "epochs.slot")
-        self.log = AuditLog(
-            self.folder, clock=self.clock, signing=self.keys["node"].signing, most_bytes=log_bytes
-        )
+        self.log = AuditLog(self.folder, clock=self.clock, signing=self.keys["node"].signing)
         self.opened += [self.slot.close, self.log.close]
         storage = Storage(clock=self.clock, events=Unanswered(clock=self.clock, most=10))
         self.desk = AuditDesk(log=self.log, storage=storage, clock=self.clock)

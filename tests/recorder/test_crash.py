@@ -23,6 +23,7 @@ from node.recorder.segment_file import SegmentFile
 from node.recorder.start import open_slot
 from node.sealing.keys import verifies
 
+pytestmark = pytest.mark.timeout(240)  # every crash point is a start
 Pole = tuple[Path, Path, Office, Path]
 
 
