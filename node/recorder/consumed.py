@@ -57,23 +57,26 @@ class ConsumedOrders:
         """Those whose release was running when the recorder ended."""
         return tuple(one.id for one in self._used.values() if one.state == "running")
 
-    def consume(self, id: str, *, expires_ns: int, now_ns: int) -> None:
-        """From here on this order was used; `Refused` if there is no room, `OSError` if the disk does not take it."""
+    def refuse_if_full(self, now_ns: int) -> None:
+        """`Refused` if no order can be used up now."""
         if self.unreadable:
-            raise Refused(f"release order: {self.unreadable}")
-        kept = {
-            one.id: one for one in self._used.values() if one.expires_ns > now_ns or one.state == "running"
-        }
-        if len(kept) >= MAX_CONSUMED:
-            raise Refused(
-                f"release order: {MAX_CONSUMED} orders that have not expired were used: wait for one to"
-            )
-        self._write({**kept, id: _Used(id, expires_ns, "running")})
+            raise Refused(f"order: {self.unreadable}")
+        if len(self._still_counting(now_ns)) >= MAX_CONSUMED:
+            raise Refused(f"order: {MAX_CONSUMED} orders that have not expired were used: wait for one to")
+
+    def consume(self, id: str, *, expires_ns: int, now_ns: int, state: State = "running") -> None:
+        """From here on this order was used; `Refused` if there is no room, `OSError` if the disk does not take it."""
+        self.refuse_if_full(now_ns)
+        self._write({**self._still_counting(now_ns), id: _Used(id, expires_ns, state)})
 
     def ended(self, id: str) -> None:
         """Its release has finished or stopped."""
         if id in self._used:
             self._write({**self._used, id: msgspec.structs.replace(self._used[id], state="ended")})
+
+    def _still_counting(self, now_ns: int) -> dict[str, _Used]:
+        used = self._used.values()
+        return {one.id: one for one in used if one.expires_ns > now_ns or one.state == "running"}
 
     def _write(self, used: dict[str, _Used]) -> None:
         replace_whole(

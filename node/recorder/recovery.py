@@ -57,7 +57,7 @@ def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> t
                 found.append(Recovered(directory / name, None, error))
     for path in segment_paths(directory, volume=volume):
         try:
-            if not _is_finished(path, volume):
+            if not is_finished(path, volume):
                 found.append(finish(path, signing, volume=volume))
         except OSError as error:
             found.append(Recovered(path, None, error))
@@ -96,8 +96,11 @@ def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[
     return tuple(reversed(found))
 
 
-def _is_finished(path: Path, volume: Volume) -> bool:
-    """Judged by the last bytes alone: a ring has many files, and at most a few that were cut."""
+def is_finished(path: Path, volume: Volume) -> bool:
+    """Whether a file has its trailer.
+
+    Judged by the last bytes alone: a ring has many files, and at most a few that were cut.
+    """
     with closing(volume.open(path)) as file:
         return fmt.ends_in_trailer(file.pread(fmt.TRAILER_BYTES, max(0, file.size() - fmt.TRAILER_BYTES)))
 
