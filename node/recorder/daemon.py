@@ -145,6 +145,7 @@ def build(
         storage=storage,
         finish_later=partial(finish, signing=own.signing, volume=volume),
         retention_hours=keeper.retention_hours,
+        note=desk.note,
         last=found.last,
         unfinished=found.unfinished,
     )

@@ -25,7 +25,7 @@ from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessag
 from node.recorder.allowance import Allowance
 from node.recorder.epochs import Destruction, EpochKeys
 from node.recorder.ring_volume import RingMarker
-from node.recorder.segment_file import SegmentFile
+from node.recorder.segment_file import SegmentFile, SyncFailed
 from node.sealing.keys import SigningKey
 from node.volume import DISK, Volume, write_all
 
@@ -142,6 +142,13 @@ class Ring:
         """When it begins, as its name says; None if none is being written."""
         return self.being_written.start_ns if self.being_written else None
 
+    def lost_records(self) -> int:
+        """How many of them the disk, which has failed at the segment that is being written, has never had.
+
+        `OSError` if that cannot be read.
+        """
+        return self._open[2].lost() if self._open and self._open[2].has_failed else 0
+
     @property
     def is_full(self) -> bool:
         """Whether the next segment makes the oldest one go."""
@@ -175,6 +182,8 @@ class Ring:
             return None
         _, epoch, file = self._open
         try:
+            if file.has_failed:
+                raise SyncFailed(None, "it was not kept before")
             self._finish(TrailerState.RECOVERED)
         except OSError:
             file.abandon()
@@ -318,7 +327,8 @@ class Ring:
             try:
                 return write()
             except OSError as error:
-                if error.errno not in DISK_FULL or not self._kept or given > 2 * self._preallocate_bytes:
+                tells_all = error.errno not in DISK_FULL or isinstance(error, SyncFailed)
+                if tells_all or not self._kept or given > 2 * self._preallocate_bytes:
                     raise
                 given += self._evict()
 
