@@ -32,6 +32,7 @@ from node.messages import (
 )
 from node.recorder import start
 from node.recorder.audit_desk import AuditDesk
+from node.recorder.audit_log import FILE_NAME as LOG_NAME
 from node.recorder.audit_log import AuditLog
 from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import EpochKeys, SlotFailed
@@ -92,7 +93,13 @@ def build(
     start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing, volume=volume)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    consumed = ConsumedOrders(Path(paths.documents), volume=volume)
+    consumed = ConsumedOrders(
+        Path(paths.documents),
+        keys=slot.keys,
+        log=Path(paths.audit) / LOG_NAME,
+        now_ns=time.now().utc_ns,
+        volume=volume,
+    )
     plan = PlanFile(Path(paths.documents), volume=volume)
     endings = Endings(bus=bus, clock=clock)
     store = DocumentStore(Path(paths.documents), volume=volume)
@@ -189,7 +196,7 @@ def build(
         deletion=deletion,
         recovered=found.count,
     )
-    for entry in start.entries(slot, ring, found, overdue):
+    for entry in start.entries(slot, ring, found, overdue, consumed):
         desk.note(*entry)
     return Recorder(
         bus=bus,

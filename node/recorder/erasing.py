@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from node.clock import NS, Clock
-from node.errors import CannotOpen, Damaged
+from node.errors import CannotOpen, Damaged, Refused
 from node.recorder.audit_desk import AuditDesk
 from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import EpochKeys, SlotFailed, SlotFull
@@ -182,8 +182,9 @@ class Erasing:
         self._ring.sweep()
         self._volume.sync_directory(self._directory)
         now_ns = self._clock.now().utc_ns
-        if plan.order not in self._consumed.ids:
-            self._consumed.consume(plan.order, expires_ns=plan.expires_ns, now_ns=now_ns, state="ended")
+        if plan.order not in self._consumed.ids:  # a power cut came between the plan and this
+            with suppress(Refused):  # no room, or too old to count again: the log names it
+                self._consumed.consume(plan.order, expires_ns=plan.expires_ns, now_ns=now_ns, state="ended")
         said = (
             f"{len(plan.segments)} segments are erased with the keys of {len(plan.epochs)} epochs "
             f"(deletion: {self._deletion}); {self._kept} others were kept under new keys"

@@ -71,7 +71,7 @@ class Erasures:
             raise Refused("erasure order: there is no footage of that interval here: nothing to erase")
         if len(going) > MAX_SEGMENTS:
             raise Refused(f"erasure order: it asks for {len(going)} segments, at most {MAX_SEGMENTS} at once")
-        self._consumed.refuse_if_full(now_ns)
+        self._consumed.refuse(order.id, now_ns=now_ns)
         return (self._say if order.dry_run else self._begin)(believed, going, now_ns)
 
     def _begin(self, believed: Believed[ErasureOrder], going: Sequence[KeptSegment], now_ns: int) -> str:

@@ -140,6 +140,7 @@ class Releases:
         if not selection.segments:
             reasons = ", ".join(sorted({gap.reason for gap in selection.missing}))
             raise Refused(f"release order: there is no footage of that interval here ({reasons})")
+        self._consumed.refuse(document.id, now_ns=now_ns)
         return self._begin(believed, selection, now_ns, outlet_for or self._to_uplink)
 
     def taken(self, message: ReleaseTaken) -> None:

@@ -320,7 +320,7 @@ class Aftermath:
             if index >= len(entries) or entries[index].id != one:
                 yield Violation("C6", f"entry {index}", "it was answered, and is not there")
         for entry in entries:
-            if entry.action in {"log_altered", "log_contradicts_checkpoint"}:
+            if entry.action in {"log_altered", "log_contradicts_checkpoint", "orders_put_back"}:
                 yield Violation("C6", f"entry {entry.index}", entry.reason)
 
     def _numbered(self, recorder: Recorder) -> Iterator[Violation]:

@@ -10,6 +10,7 @@ import pytest
 from fakes.loop_disk import CannotRun, mounted, new_image
 from fakes.loop_disk import run as order
 from recorder.footage import START_NS, Footage, footage
+from recorder.place import Place
 from recorder.station import ULID, Station, config_in
 
 from node.errors import Refused
@@ -23,7 +24,10 @@ from node.messages import (
     RecordsStored,
     SegmentRefused,
 )
+from node.recorder.epochs import EpochKeys
+from node.recorder.recovery import check_ring, recover
 from node.recorder.ring_volume import MARKER_NAME, RingMarker, WrongVolume
+from node.recorder.segment_file import SyncFailed
 
 PAGE = 4096
 BIG, A_LITTLE = 100 * PAGE, 4 * PAGE
@@ -274,6 +278,24 @@ def test_a_disk_that_fails_is_told_and_costs_nothing_that_it_had(on_thin: tuple[
         station.stop()
         thin.mounted_anew()
         station.start()
+
+
+def test_what_a_killed_recorder_could_not_keep_is_not_found_in_memory(thin: ThinDisk) -> None:
+    place = Place(thin.place, EpochKeys.create(thin.place / "epochs.slot"), preallocate_bytes=1 << 20)
+    place.directory.mkdir()
+    one, ring = big(2), place.ring()
+    for message in one.messages[:3]:
+        ring.accept(message)
+    thin.only(0)
+    with pytest.raises(SyncFailed):
+        ring.accept(one.messages[3])
+    ring.close()  # as a kill would leave it
+    place.keys.close()
+    thin.only(8 << 20)
+    assert [found.records for found in recover(place.directory, place.signing)] == [2]
+    thin.mounted_anew()
+    assert list(check_ring(place.directory, slot_image=None, node=place.node)) == []
+    assert len(one.opened(place.paths[0].read_bytes()).records) == 2
 
 
 def test_a_disk_that_took_a_part_of_a_record_and_said_all_is_found_out_when_it_fails(
