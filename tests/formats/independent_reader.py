@@ -269,19 +269,13 @@ def slot(image: bytes) -> tuple[Json | None, dict[int, Json] | None]:
     """Header and slots of a key slot by index; None for what is not readable."""
     copies = [image[0:64], image[64:128]]
     whole = [copy for copy in copies if copy[:8] == b"STLPSLT1" and _crc_fits(copy)]
-    names = (
-        "generation",
-        "time_floor_ns",
-        "uptime_ns",
-        "root",
-        "mandate",
-        "masks",
-        "epoch",
-        "approved",
-        "used",
-    )
+    names = ("generation", "time_floor_ns", "uptime_ns", "root", "mandate", "masks", "epoch", "approved")
     headers: list[Json] = [
-        dict(zip(names, struct.unpack(">QQQIIIII8s", copy[8:60]), strict=True)) for copy in whole
+        {
+            **dict(zip(names, struct.unpack(">QQQIIIII", copy[8:52]), strict=True)),
+            "used_orders": copy[52:60].hex(),
+        }
+        for copy in whole
     ]
     header = max(headers, key=lambda found: found["generation"], default=None)
     if len(image) < 4096 or len(image) % 64:
