@@ -42,6 +42,7 @@ from node.recorder.erasure_plan import PlanFile
 from node.recorder.footage import Footage
 from node.recorder.keeper import Keeper, Verdict
 from node.recorder.lived_time import LivedTime
+from node.recorder.medium_hand import MediumHand
 from node.recorder.order_desk import OrderDesk
 from node.recorder.outlets import Endings
 from node.recorder.recovery import finish
@@ -143,6 +144,7 @@ def build(
     medium = ReleaseMedium(
         Path(paths.release_medium) if paths.release_medium else None,
         keeper=keeper,
+        hand=MediumHand(clock=clock),
         clock=clock,
         note=desk.note,
     )

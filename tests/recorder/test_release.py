@@ -450,3 +450,18 @@ def test_a_link_on_a_medium_is_not_followed(office: Office, tmp_path: Path) -> N
     for _ in range(20):
         office.station.after(0.5)
     assert office.actions("release") == ["release_medium_failed"]
+
+
+def test_a_bad_first_file_on_a_medium_does_not_keep_the_later_ones(office: Office, tmp_path: Path) -> None:
+    office.record(0)
+    order = office.order(until=MINUTE)
+    medium = Path(office.station.config.paths.release_medium or "")
+    (medium / "a.order").symlink_to(tmp_path / "nowhere")
+    (medium / "b.order").mkdir()
+    (medium / "c.order").write_bytes(office.desk.signed(order, *TWO))
+    for _ in range(60):
+        office.station.after(0.5)
+        if (medium / f"{order.id}.bundle").exists():
+            break
+    assert read((medium / f"{order.id}.bundle").read_bytes())[1][0].is_as_told
+    assert not (medium / "a.order.answer.json").exists()
