@@ -29,3 +29,12 @@ def against(name: str, value: float, unit: str, reference: tuple[float, str], go
 def absolute(name: str, value: float, unit: str, goal: float, what: str, *, runs: int = RUNS) -> Measured:
     """A value whose goal is a value."""
     return Measured(name, value, unit, None, None, goal, value <= goal, what, runs)
+
+
+class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a sender of footage says of itself: bytes, seconds of film, processor time of encrypting and of all."""
+
+    size: int
+    seconds: int
+    encrypting_s: float
+    used_s: float

@@ -24,6 +24,7 @@ LIVE = {
     "rss_camera",
     "rss_recorder",
     "rss_uplink",
+    "seal_bus_write",
 }
 FIELDS = ["name", "value", "unit", "against", "ratio", "goal", "met", "reference", "runs"]
 
