@@ -24,7 +24,7 @@ from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.recorder.allowance import Allowance
 from node.recorder.epochs import Destruction, EpochKeys
-from node.recorder.ring_volume import RingMarker
+from node.recorder.ring_volume import RingMarker, is_there
 from node.recorder.segment_file import SegmentFile, SyncFailed
 from node.sealing.keys import SigningKey
 from node.volume import DISK, Volume, write_all
@@ -351,16 +351,6 @@ class Ring:
         self._volume.unlink(kept.path)
         self._kept.remove(kept)
         self._size -= kept.size
-
-
-def is_there(marker: RingMarker | None) -> bool:
-    """Whether the ring's volume is."""
-    try:
-        if marker is not None:
-            marker.check()
-    except OSError:
-        return False
-    return True
 
 
 def segment_paths(directory: Path, *, volume: Volume = DISK) -> list[Path]:

@@ -15,8 +15,8 @@ from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import Destruction, EpochKeys, Medium
 from node.recorder.lived_time import LivedTime
 from node.recorder.recovery import Recovered, last_written, recover
-from node.recorder.ring import Ring, is_there
-from node.recorder.ring_volume import RingMarker
+from node.recorder.ring import Ring
+from node.recorder.ring_volume import RingMarker, is_there
 from node.recorder.storage import Storage, sentence
 from node.sealing.keys import SigningKey
 from node.volume import Volume
