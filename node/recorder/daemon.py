@@ -265,7 +265,8 @@ class Recorder:
         if message is not None:
             self._take(message)
         self._upkeep.tend()
-        if not self._releases.is_running:  # an order on a medium waits for the one before
+        if not (self._releases.is_running or self._erasing.is_at_work):
+            # An order on a medium waits for the one before.
             self._medium.tend()
         self._releases.tend()
         self._erasing.tend()

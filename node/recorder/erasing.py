@@ -77,6 +77,11 @@ class Erasing:
             desk.note("erasure_unknown", "erasure", plan.unreadable)
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether anything is to be erased still."""
+        return self._plan.current is not None
+
+    @property
     def wait_s(self) -> float | None:
         """How long a step may wait for a message while there is something to do; None if there is nothing."""
         is_due = self._plan.current is not None and self._next_ns <= self._clock.boottime_ns() + NS

@@ -436,3 +436,19 @@ def test_an_order_on_a_medium_is_answered_beside_it(office: Office) -> None:
     answer = msgspec.json.decode((medium / "a.order.answer.json").read_bytes())
     assert answer["accepted"], answer
     assert len(office.station.paths) == 2
+
+
+def test_a_release_on_a_medium_waits_for_an_erasure_and_is_not_refused(office: Office) -> None:
+    filmed(office, 0, 1, 2)
+    medium = Path(office.station.config.paths.release_medium or "")
+    order = office.order(until=MINUTE)
+    assert ask(office, erasure()).accepted
+    (medium / "a.order").write_bytes(office.desk.signed(order, *TWO))
+    over(office)
+    for _ in range(100):
+        office.station.after(0.5)
+        if (medium / f"{order.id}.bundle").exists():
+            break
+    answer = msgspec.json.decode((medium / "a.order.answer.json").read_bytes())
+    assert answer["accepted"], answer
+    assert read((medium / f"{order.id}.bundle").read_bytes())[1][0].is_as_told
