@@ -23,6 +23,8 @@ from node.recorder.segment_file import SegmentFile
 from node.recorder.start import open_slot
 from node.sealing.keys import verifies
 
+pytestmark = pytest.mark.timeout(300)  # the whole life, cut everywhere once for all of them
+
 Pole = tuple[Path, Path, Office, Path]
 
 

@@ -19,6 +19,8 @@ from node.formats import segment as fmt
 from node.mandate.example import NODE
 from node.recorder.erasure import HELD_NS
 
+pytestmark = pytest.mark.timeout(240)  # the whole story, told once
+
 EVERYBODY = (*TWO, "recovery")
 
 
@@ -120,7 +122,6 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
         yield Erased(before, after, (first, second, third), unsigned, tried, done, again)
 
 
-@pytest.mark.timeout(240)
 def test_one_releaser_alone_erases_nothing(erased: Erased) -> None:
     assert erased.unsigned.code == 1
     assert "signed by 1 of the 2 releasers" in erased.unsigned.err
