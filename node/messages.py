@@ -25,7 +25,7 @@ Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Nanoseconds = Count
 Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
 
-DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
+DocumentKind = Literal["root", "mandate", "masks", "grant", "release", "erase"]
 Severity = Literal["low", "medium", "high", "critical"]
 Stage = Literal["start", "update", "end"]
 DarkReason = Literal[

@@ -9,7 +9,7 @@ from vectors.shelf import FOLDER, SUFFIXES, vectors
 
 COUNTS = {
     "segments": (97, 82),
-    "slots": (27, 18),
+    "slots": (28, 18),
     "keys": (40, 31),
     "documents": (52, 43),
     "audit": (63, 52),

@@ -31,7 +31,7 @@ from node.recorder.audit_files import lines
 from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Situation
-from node.recorder.keeper import Keeper, Verdict
+from node.recorder.keeper import Keeper, OrderKind, Verdict
 from node.recorder.release import OutletFor
 from node.recorder.storage import Storage
 from node.sealing.keys import PrivateKeys, public_halves
@@ -88,13 +88,15 @@ class Desk:
             first_root=self.first_root,
             allow_demo_root=self.demo,
             clock=self.clock,
-            release=self.release,
+            orders=self.release,
             note=self.desk.note,
         )
         if geometry is not None:
             self.keeper.camera_looks(geometry)
 
-    def release(self, raw: bytes, situation: Situation, *, outlet_for: OutletFor | None) -> str:
+    def release(
+        self, raw: bytes, situation: Situation, *, kind: OrderKind, outlet_for: OutletFor | None
+    ) -> str:
         """What the keeper hands on of a release order."""
         self.released.append((raw, outlet_for))
         return "on its way"

@@ -64,6 +64,7 @@ class ExpectedHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     masks: int
     epoch: int
     approved: int = 0
+    used_orders: str = "0" * 16
 
 
 class ExpectedEpoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
