@@ -6,8 +6,6 @@ A last line that a power cut tore was never answered: it is cut off, and that is
 aside whole, and the log goes on from the file before it, or anew, and says so.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -16,20 +14,13 @@ from node.clock import Clock, rfc3339
 from node.errors import Refused
 from node.files import replace_whole
 from node.formats import audit
-from node.formats.audit import AuditEntry, Author, BadEntry, Before, Head
+from node.formats.audit import AuditEntry, Author, Before, Head
 from node.mandate.ids import new_ulid
 from node.messages import AuditCheckpoint
-from node.recorder.audit_check import CHECKPOINT_NAME, read_checkpoint
-from node.recorder.audit_files import (
-    FILE_NAME,
-    FileState,
-    closed_name,
-    follow,
-    heads_name,
-    keep_heads,
-    numbered,
-)
-from node.sealing.keys import SigningKey, VerifyingKey
+from node.recorder.audit_check import CHECKPOINT_NAME
+from node.recorder.audit_files import FILE_NAME, FileState, closed_name, heads_name, keep_heads, numbered
+from node.recorder.audit_found import Told, find, remember, repairs_of
+from node.sealing.keys import SigningKey
 from node.volume import DISK, OpenFile, Volume, write_all
 
 FILE_BYTES = 8 << 20
@@ -42,34 +33,6 @@ HEADS_BYTES = 8 << 20
 """Of it for heads of dropped files, some 250,000 entries; the oldest are forgotten for it."""
 REMEMBERED_IDS = 10_000
 MAX_TEXT = 400
-
-Told = tuple[Author, str, str, str]
-"""By whom, action, subject, reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """An entry that the log must have on what was wrong with it."""
-
-    action: str
-    subject: str
-    reason: str
-
-
-@dataclass(slots=True)
-class _Found:
-    """The newest file, and the one before it: what a start needs to go on.
-
-    `set_aside`: files that were altered, by their names. `contradicts`: why this cannot be the log that the
-    checkpoint beside it was signed for.
-    """
-
-    newest: FileState = field(default_factory=FileState)
-    before: FileState = field(default_factory=FileState)
-    ids: dict[str, tuple[int, Told]] = field(default_factory=dict)
-    set_aside: dict[str, BadEntry] = field(default_factory=dict)
-    left: dict[str, BadEntry] = field(default_factory=dict)
-    contradicts: str = ""
 
 
 class AuditLog:
@@ -96,9 +59,9 @@ class AuditLog:
         self._most_bytes = most_bytes
         self._most_heads_bytes = most_heads_bytes
         self._most_ids = most_ids
-        found = _find(directory, most_ids, volume, signing.private.public_key())
+        found = find(directory, most_ids, volume, signing.private.public_key())
         self._set_aside = {name: self._another_name(name) for name in found.set_aside}
-        self.repairs = tuple(_repairs(found, self._set_aside))
+        self.repairs = tuple(repairs_of(found, self._set_aside))
         """What was wrong with the log that was found; its opener notes it, when the log can be written."""
         self._now, self._before, self._ids = found.newest, found.before, found.ids
         self._file: OpenFile | None = None  # opened when it is needed: the disk may not be ready for it yet
@@ -211,7 +174,7 @@ class AuditLog:
         self._write(line)
         self._now.take(line)
         self._last_line = line
-        _remember(self._ids, entry, self._most_ids)
+        remember(self._ids, entry, self._most_ids)
         return entry.index
 
     def _statement(self) -> Before:
@@ -291,114 +254,6 @@ class AuditLog:
         """For an altered file; no other has it."""
         stamp = rfc3339(self._clock.now().utc_ns).replace(":", "").replace("-", "")
         return f"altered-{stamp}-{new_ulid(self._clock.now().utc_ns)}-{name}"
-
-
-def _find(directory: Path, most_ids: int, volume: Volume, node: VerifyingKey) -> _Found:
-    """Read the newest file, and the one before it, bounded line by line."""
-    found, said = _Found(), None
-    try:
-        said = _kept_checkpoint(directory / CHECKPOINT_NAME, volume)
-    except Refused as refusal:
-        found.contradicts = f"{refusal}"
-    names = volume.names(directory)
-    reading = _Reading(directory, most_ids, said)
-    if FILE_NAME in names:
-        found.newest = reading.read(FILE_NAME)
-        newest, closed = found.newest, numbered(names, ".jsonl")
-        bad = newest.bad or _stands_alone(newest, closed, node)
-        if bad is not None:
-            found.set_aside[FILE_NAME] = bad
-            found.newest, reading.ids = FileState(), {}
-    _find_before(found, reading, numbered(names, ".jsonl"))
-    found.ids = reading.ids
-    if said is not None and not reading.agrees and said.size >= reading.oldest:
-        have = (found.newest if found.newest.whole else found.before).head.size
-        found.contradicts = f"a checkpoint was signed at {said.size} entries, this log has {have}"
-    return found
-
-
-def _stands_alone(newest: FileState, closed: list[int], node: VerifyingKey) -> BadEntry | None:
-    """Why the newest file cannot be believed, whatever is before it."""
-    if newest.opening is None:
-        what = "it does not say what was before it"
-        return BadEntry("A6", 0, what) if closed and newest.whole else None
-    if audit.is_opening(newest.opening, node):
-        return None
-    return BadEntry("A6", newest.before.size, "what it says of those before is not signed by this node")
-
-
-def _find_before(found: _Found, reading: "_Reading", closed: list[int]) -> None:
-    """The file that the newest one follows. Where there is no newest, one that was altered is set aside, too."""
-    for n, first in reversed(list(enumerate(closed))):
-        before = reading.read(closed_name(first))
-        follows = found.newest.whole == 0 or found.newest.before == before.head
-        if before.sound and follows:
-            found.before = before
-            reading.remember_ids_of(reversed(closed[:n]))
-            return
-        bad = before.bad or BadEntry("A7", before.head.size, "it is not the one that the newest file follows")
-        if found.newest.whole:
-            found.left[closed_name(first)] = bad
-            return
-        found.set_aside[closed_name(first)] = bad
-    if found.newest.opening is not None and found.newest.opening.before is not None:
-        name = closed_name(found.newest.opening.before.file)
-        found.left[name] = BadEntry("A7", found.newest.before.size - 1, "its file is missing")
-
-
-class _Reading:
-    """Files read one after the other, the newest first: ids, and whether the checkpoint's head was met."""
-
-    def __init__(self, directory: Path, most_ids: int, said: AuditCheckpoint | None) -> None:
-        self._directory = directory
-        self._most_ids = most_ids
-        self._said = audit.head_of(said) if said is not None else None
-        self.agrees = self._said == Head()
-        self.oldest = 0
-        """The index of the first entry that was read."""
-        self.ids: dict[str, tuple[int, Told]] = {}
-
-    def remember_ids_of(self, closed: Iterable[int]) -> None:
-        """Of so many files that the promise to write no id again is kept."""
-        for first in closed:
-            if len(self.ids) >= self._most_ids or self.read(closed_name(first)).bad is not None:
-                return
-
-    def read(self, name: str) -> FileState:
-        state, ids = FileState(), dict[str, tuple[int, Told]]()
-        try:
-            for entry in follow(self._directory / name, state):
-                _remember(ids, entry, self._most_ids)
-                self.agrees = self.agrees or self._said in {state.before, state.head}
-        except OSError as error:
-            state.bad = BadEntry("A1", state.head.size, f"it cannot be read ({error.strerror})")
-        self.oldest = state.before.size
-        if state.bad is None:
-            for id, told in (*ids.items(), *self.ids.items()):
-                ids[id] = told
-            self.ids = dict(list(ids.items())[-self._most_ids :])
-        return state
-
-
-def _kept_checkpoint(path: Path, volume: Volume) -> AuditCheckpoint | None:
-    return read_checkpoint(path) if volume.exists(path) else None
-
-
-def _repairs(found: _Found, set_aside: dict[str, str]) -> Iterator[Repair]:
-    if found.newest.torn:
-        yield Repair("log_cut", FILE_NAME, f"{found.newest.torn} bytes of an unfinished entry")
-    if found.contradicts:
-        yield Repair("log_contradicts_checkpoint", FILE_NAME, found.contradicts)
-    for name, bad in found.set_aside.items():
-        yield Repair("log_altered", set_aside[name], f"{bad}: set aside, and the log goes on without it")
-    for name, bad in found.left.items():
-        yield Repair("log_altered", name, f"{bad}: it stays as it is")
-
-
-def _remember(ids: dict[str, tuple[int, Told]], entry: AuditEntry, most: int) -> None:
-    ids[entry.id] = entry.index, (entry.by, entry.action, entry.subject, entry.reason)
-    if len(ids) > most:
-        del ids[next(iter(ids))]
 
 
 def _cut(text: str) -> str:
