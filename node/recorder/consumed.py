@@ -23,6 +23,7 @@ from node.formats.slot import USED_ORDERS_BYTES
 from node.mandate.ids import ulid_ms
 from node.messages import Nanoseconds
 from node.names import Ulid
+from node.recorder.audit_files import closed_name, numbered
 from node.recorder.epochs import EpochKeys
 from node.volume import DISK, Volume
 
@@ -67,7 +68,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ConsumedOrders:
     """What stands in the file. One that cannot be read refuses every order: nobody knows what was used.
 
-    `log`: the audit log's file. `now_ns`: at this start; what is noticed is noticed then.
+    `log`: the audit log's newest file. `now_ns`: at this start; what is noticed is noticed then.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class ConsumedOrders:
         self._keys = keys
         self._volume = volume
         self._file = _File()
-        self._in_log = _named_in(log)
+        self._in_log = _named_in_all(log)
         self.unreadable = ""
         """Why no order can be taken; empty if they can."""
         self.was_put_back = False
@@ -177,8 +178,18 @@ def _read(path: Path, volume: Volume) -> _File:
         raise Refused(f"{path}: which orders were used before cannot be read ({error})") from error
 
 
+def _named_in_all(log: Path) -> frozenset[str]:
+    """The orders that the log says were done, in its newest file and in those that it has closed."""
+    try:
+        names = [path.name for path in log.parent.iterdir()]
+    except OSError:  # as for a file
+        names = []
+    closed = [log.parent / closed_name(first) for first in numbered(names, log.suffix)]
+    return frozenset[str]().union(*(_named_in(path) for path in (*closed, log)))
+
+
 def _named_in(log: Path) -> frozenset[str]:
-    """The orders that a log says were done. Its own spelling, with every quotation mark in a text escaped."""
+    """The orders that one of its files names. Its own spelling, with every quotation mark in a text escaped."""
     try:
         with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return frozenset(found.group(1).decode() for found in _IN_LOG.finditer(data))

@@ -24,6 +24,7 @@ from node.messages import (
     ReleaseTaken,
     UplinkAlive,
 )
+from node.recorder.audit_log import AuditLog
 from node.recorder.outlets import STALLED_NS, WINDOW
 from node.recorder.ring import segment_paths
 from node.sealing.keys import fingerprint, verifies
@@ -252,6 +253,28 @@ def test_an_order_that_the_log_says_was_used_is_used_whatever_else_was_put_back(
     slot_path.write_bytes(before)
     used_orders(office).unlink()
     office.station.start()
+    assert "was used before" in office.ask(order).reason
+
+
+def test_so_it_is_when_the_log_has_begun_another_file_since(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.record(0)
+    slot_path, order = Path(office.station.config.paths.epoch_slot), office.order(until=MINUTE)
+    before = slot_path.read_bytes()
+    office.ask(order)
+    office.delivered()
+    office.station.stop()
+    defaults = AuditLog.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "file_bytes", 1)
+    office.station.start()
+    office.station.stop()
+    slot_path.write_bytes(before)
+    used_orders(office).unlink()
+    office.station.start()
+    log = Path(office.station.config.paths.audit)
+    assert order.id not in (log / "audit.jsonl").read_text()
     assert "was used before" in office.ask(order).reason
 
 
