@@ -12,15 +12,16 @@ from central.desk_commands import open_command
 from central.fetching import Fetch, Ordered, fetch
 from central.office_session import OfficeSession
 from central.opening import START_BYTES, epoch_keys
+from central.order_file import sign_order
 from central.orders import Asked, in_words, new_order
 from central.salvage import Card, salvage
 from node.clock import NS, SystemClock, parse_rfc3339, rfc3339
 from node.errors import Damaged, Refused, printable
-from node.files import create_whole, replace_whole, sync_directory
+from node.files import create_whole, sync_directory
 from node.formats import segment as fmt
 from node.formats.bundle_reader import BundleReader, CarriedSegment
 from node.mandate.documents import Mandate, ReleaseOrder, decode, encode
-from node.mandate.signatures import add_signature, parse, sign
+from node.mandate.signatures import parse
 from node.mandate.store import read_document
 from node.sealing.keys import public_halves, read_jwk_set, read_private_keys
 
@@ -90,18 +91,7 @@ def sign_command(
     out: Annotated[Path, typer.Option(help="the signed order: a new file, or ORDER itself")],
 ) -> None:
     """Say in words what is signed, and add one releaser's signature."""
-    data = read_document(order)
-    keys = read_private_keys(key)
-    is_signed = b'"signatures"' in data and b'"payload"' in data
-    payload = parse(data).payload if is_signed else data
-    for line in in_words(decode(payload, ReleaseOrder)):
-        typer.echo(printable(line))
-    signed = add_signature(data, keys.signing) if is_signed else sign(payload, keys.signing)
-    if out.exists() and out.samefile(order):
-        replace_whole(out, signed)
-    else:
-        create_whole(out, signed)
-    typer.echo(f"{out}: signed by {', '.join(parse(signed).claimed)}")
+    sign_order(order, key, out, words=lambda payload: in_words(decode(payload, ReleaseOrder)))
 
 
 def fetch_command(

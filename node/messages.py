@@ -25,12 +25,15 @@ Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Nanoseconds = Count
 Document = Annotated[bytes, Meta(max_length=MAX_DOCUMENT_MESSAGE_BYTES)]
 
-DocumentKind = Literal["root", "mandate", "masks", "grant", "release"]
+DocumentKind = Literal["root", "mandate", "masks", "grant", "release", "erase"]
 Severity = Literal["low", "medium", "high", "critical"]
 Stage = Literal["start", "update", "end"]
 DarkReason = Literal[
     "time_untrusted", "no_mandate", "ended", "outside_hours", "no_masks", "mask_fault", "pose_lost"
 ]
+RecordingMode = Literal["continuous", "on_alarm"]
+Recording = Literal["none", "continuous", "waiting", "alarm"]
+"""What is kept of what is filmed: nothing, everything, nothing until an alarm comes, or what lies around one."""
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -274,6 +277,9 @@ class CameraReport(_Message, frozen=True):
     messages_refused: Count
     next_change_ns: Nanoseconds | None = None
     first_fragment_ms: Count | None = None
+    recording: Recording = "none"
+    mode: RecordingMode | None = None
+    """Of the mandate in force."""
     pose: Literal["none", "learning", "session", "reference"] = "none"
     """What the camera compares its pose with: nothing, nothing yet (since its start it has seen too little), what it
     saw since its start, or its masks' reference."""

@@ -2,6 +2,9 @@
 
 Bytes last once their file is synced; names (made, changed, taken away) once their directory is. Until then a power
 cut may lose any of them, in any order, or tear a write. Knows no file of ours, and keeps no rule but this one.
+
+A sync that fails is the last word on what it should have made last: Linux says so once, takes the pages for written,
+and answers the next sync with success (thin and failing devices do that). So nobody asks the same file again.
 """
 
 import os
@@ -40,6 +43,10 @@ class OpenFile(Protocol):
 
     def fsync(self) -> None:
         """Make the bytes and everything about the file last, but not its name."""
+        ...
+
+    def forget(self) -> None:
+        """What was synced, or should have been, is read from the disk from here on, and not from memory."""
         ...
 
     def close(self) -> None:
@@ -126,6 +133,10 @@ class DiskFile:
     def fsync(self) -> None:
         """Make the bytes and everything about the file last."""
         os.fsync(self._file)
+
+    def forget(self) -> None:
+        """Read from the disk from here on."""
+        os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:
         """Let go of it."""

@@ -108,6 +108,7 @@ def show_command(
     for polygon in mask_set.polygons:
         typer.echo(one_line(f"{polygon.label}: {len(polygon.points)} points"))
     typer.echo(f"version {mask_set.version} for node {mask_set.node}, {black:.1%} of the picture is black")
+    typer.echo(f"pose reference: {mask_set.pose_reference or 'none'}")
     typer.echo(f"signatures claimed: {', '.join(signers) or 'none'}; picture in {out}")
 
 

@@ -1,12 +1,16 @@
 """What watches the masked lores pictures: hands them to the detectors, and what these find to whoever keeps it."""
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
-from node.analysis.events import Event, MotionEvents
+from node.analysis.events import MOTION, Event, MotionEvents
 from node.camera.painter import MaskedFrame
 from node.clock import NS
 from node.masks.geometry import Size
 from node.masks.raster import Mask
+
+KINDS: Final = frozenset({MOTION})
+"""What the detectors that run can tell of."""
 
 
 class MotionAnalyser:

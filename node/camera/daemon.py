@@ -30,6 +30,7 @@ from node.messages import (
     EventTaken,
     Message,
     RecorderAlive,
+    Recording,
     RecordsStored,
     SegmentRefused,
     UplinkAlive,
@@ -131,7 +132,7 @@ class CameraDaemon:
         self._reporter = reporter
         self._alive_due = Every(ALIVE_SECONDS, clock=clock)
         self._report_due = Every(REPORT_SECONDS, clock=clock)
-        self._told_dark: DarkReason | str | None = ""
+        self._told: tuple[DarkReason | str | None, Recording] = "", "none"
         self._began_ns = clock.boottime_ns()
         self._logged: tuple[DarkReason | None, str] | None = None
         self._met: dict[str, str] = {}
@@ -217,8 +218,13 @@ class CameraDaemon:
         self._documents.pump()
         if self._alive_due.due():
             self._say_alive()
-        if self._knows and (self._report_due.due() or self._filming.dark != self._told_dark):
+        if self._knows and (self._report_due.due() or self._state != self._told):
             self._report()
+
+    @property
+    def _state(self) -> tuple[DarkReason | None, Recording]:
+        """What is told at once when it changes."""
+        return self._filming.dark, self._filming.recording
 
     @property
     def _knows(self) -> bool:
@@ -231,7 +237,7 @@ class CameraDaemon:
         self._bus.send(alive, to="uplink")
 
     def _report(self) -> None:
-        dark = self._filming.dark
+        state = dark, _ = self._state
         detail = self._documents.trouble or self._filming.poses.refused
         if (dark, detail) != self._logged:
             self._logged = dark, detail
@@ -243,4 +249,4 @@ class CameraDaemon:
         )
         self._bus.send(report, to="recorder")
         if self._bus.send(report, to="uplink"):
-            self._told_dark = dark
+            self._told = state

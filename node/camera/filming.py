@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from node.camera.analyser import MotionAnalyser
+from node.camera.analyser import KINDS, MotionAnalyser
 from node.camera.delivery import Delivery
 from node.camera.encoder import X264Encoder
 from node.camera.events import EventReports
 from node.camera.frame_watch import FrameWatch
 from node.camera.gate import Gate
+from node.camera.on_alarm import OnAlarm
 from node.camera.painter import Painter
 from node.camera.pipeline import Pipeline, PipelineCounts, Taken
 from node.camera.pose.lock import PoseLock
@@ -25,7 +26,8 @@ from node.masks.raster import MaskRaster, rasterise
 from node.sealing.aead import AeadName
 
 if TYPE_CHECKING:
-    from node.messages import DarkReason
+    from node.analysis.events import Event
+    from node.messages import DarkReason, Recording
 
 
 class Filming:
@@ -60,6 +62,8 @@ class Filming:
         self._documents: InForce | None = None
         self._gate = Gate(mandate=None, masks=None)
         self._pipeline: Pipeline | None = None
+        self._records = False
+        self._on_alarm: OnAlarm | None = None
         self.counts = PipelineCounts()
         self.dark: DarkReason | None = "no_mandate"
         """Why nothing is shown; None while it films."""
@@ -68,6 +72,15 @@ class Filming:
     def is_open(self) -> bool:
         """Whether the sensor is: it also is while a camera that was turned looks for its place."""
         return self._pipeline is not None and self._pipeline.is_open
+
+    @property
+    def recording(self) -> "Recording":
+        """What is kept of what is filmed now."""
+        if self.dark is not None or not self._records:
+            return "none"
+        if self._on_alarm is None:
+            return "continuous"
+        return "alarm" if self._on_alarm.recording else "waiting"
 
     @property
     def poses(self) -> Poses:
@@ -85,7 +98,7 @@ class Filming:
         self._documents = documents
         mandate, masks = (documents.mandate, documents.masks) if documents is not None else (None, None)
         refused = documents is not None and bool(documents.masks_refused)
-        self._pipeline = None
+        self._pipeline, self._records, self._on_alarm = None, False, None
         raster, pose = None, None
         if documents and mandate and not refused and (masks or mandate.document.masks.nothing_to_mask):
             raster = raster_of(masks, self.geometry)
@@ -158,24 +171,33 @@ class Filming:
                 aead=self._aead,
             )
         )
+        document = mandate.document
+        self._records = may_record(document)
+        if document.recording.mode == "on_alarm":
+            self._on_alarm = OnAlarm(mandate=document, footage=self._delivery, clock=self._clock)
         return Pipeline(
             source=self._source,
             clock=self._clock,
             gate=self._gate,
             painter=Painter(raster),
-            # Recording on alarm only is not built yet: under such a mandate nothing is recorded.
-            new_encoder=self._new_encoder if mandate.document.recording.mode == "continuous" else None,
-            footage=self._delivery,
+            new_encoder=self._new_encoder if self._records else None,
+            footage=self._on_alarm or self._delivery,
             analyser=MotionAnalyser(
                 size=self.geometry.lores,
                 blind=raster.lores.luma,
                 on_scores=lambda _: None,  # scores are for tuning; a node tells of events
-                on_event=self._events.detected,
+                on_event=self._detected,
             ),
             stages=Stages(),
             pose=pose,
+            preroll=self._on_alarm,
             counts=self.counts,
         )
+
+    def _detected(self, event: "Event") -> None:
+        self._events.detected(event)
+        if self._on_alarm is not None:
+            self._on_alarm.event(event)
 
     def _new_encoder(self) -> X264Encoder:
         return X264Encoder(
@@ -183,6 +205,11 @@ class Filming:
             frame_rate=self._source.frame_rate,
             bits_per_second=self._bits_per_second,
         )
+
+
+def may_record(mandate: Mandate) -> bool:
+    """Whether anything can ever be recorded: on alarm, it takes an alarm that some detector can tell of."""
+    return mandate.recording.mode == "continuous" or any(rule.kind in KINDS for rule in mandate.alarms)
 
 
 def raster_of(masks: Believed[MaskSet] | None, geometry: Geometry) -> MaskRaster:

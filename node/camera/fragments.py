@@ -26,6 +26,8 @@ class Fragment:
     data: bytes
     sensor_ns: int
     frames: int
+    last_ns: int
+    """When its last picture was taken; `sensor_ns` is when its first one was."""
 
 
 class Fragmenter:
@@ -39,7 +41,7 @@ class Fragmenter:
         self._sink = _Sink()
         self._muxer: tuple[OutputContainer, VideoStream] | None = None
         self._init = b""
-        self._first_ns = 0
+        self._first_ns = self._last_ns = 0
         self._frames = 0
 
     def add(self, packet: Packet) -> Fragment | None:
@@ -58,6 +60,7 @@ class Fragmenter:
         whole = self._take() if packet.key else None
         if self._frames == 0:
             self._first_ns = packet.sensor_ns
+        self._last_ns = packet.sensor_ns
         self._frames += 1
         return whole
 
@@ -71,7 +74,7 @@ class Fragmenter:
     def _take(self) -> Fragment | None:
         frames, self._frames = self._frames, 0
         data = self._sink.take()
-        return Fragment(self._init, data, self._first_ns, frames) if frames else None
+        return Fragment(self._init, data, self._first_ns, frames, self._last_ns) if frames else None
 
     def _start(self, packet: Packet) -> tuple[OutputContainer, VideoStream]:
         container = av.open(self._sink, "w", format="mp4", options=_OPTIONS)

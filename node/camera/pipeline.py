@@ -65,6 +65,14 @@ class FootageSink(Protocol):
         ...
 
 
+class Preroll(Protocol):
+    """Pictures that wait for an alarm, and that nothing may have been wrong with."""
+
+    def forget(self, sensor_ns: int) -> None:
+        """The picture of that moment could not be shown."""
+        ...
+
+
 @dataclass(slots=True)
 class PipelineCounts:
     """What happened so far."""
@@ -92,6 +100,7 @@ class Pipeline:
         analyser: Analyser,
         stages: Stages,
         pose: PoseWatch | None = None,
+        preroll: Preroll | None = None,
         counts: PipelineCounts | None = None,
     ) -> None:
         self._source = source
@@ -103,6 +112,7 @@ class Pipeline:
         self._analyser = analyser
         self._stages = stages
         self._pose = pose
+        self._preroll = preroll
         self._running: _Run | None = None
         self._faults_in_a_row = 0
         self._lost = False
@@ -197,6 +207,8 @@ class Pipeline:
         frame = self._in_place(frame)
         self.counts.frames += 1
         self.counts.black_frames += frame.fault is not None
+        if self._preroll is not None and frame.fault is not None:
+            self._preroll.forget(frame.sensor_ns)
         if self._last_ns is not None and frame.sensor_ns - self._last_ns > STALL_NS:
             stalled, again = self._utc(self._last_ns), self._utc(frame.sensor_ns)
             self._footage.gap(stalled.utc_ns, again.utc_ns, "no frames came")

@@ -63,6 +63,8 @@ class Reporter:
             events_dropped=self._events.dropped,
             messages_refused=messages_refused,
             next_change_ns=self._filming.next_change(),
+            recording=self._filming.recording,
+            mode=mandate.document.recording.mode if mandate else None,
             pose=lock.compares_with if lock is not None else "none",
             first_fragment_ms=None if first_ns is None else (first_ns - self._begun_ns) // 1_000_000,
         )

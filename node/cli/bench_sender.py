@@ -89,7 +89,7 @@ class _Sender:
         start_ns = self._clock.now().utc_ns - SECONDS * NS
         for second in range(SECONDS):
             at = Instant(start_ns + second * NS, "demo")
-            self._delivery.add(Fragment(b"init", data, second * NS, 15), at)
+            self._delivery.add(Fragment(b"init", data, second * NS, 15, second * NS), at)
             self._until(lambda: self._delivery.waiting < MOST_WAITING, "room for another fragment")
         self._delivery.finish(start_ns + SECONDS * NS)
         self._until(lambda: not self._delivery.waiting, "word of the last fragments")

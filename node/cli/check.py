@@ -12,7 +12,8 @@ from node.config import UsersSection, read_config
 from node.errors import Damaged, Refused, one_line
 from node.formats.slot import read_header
 from node.recorder import wear
-from node.recorder.audit_log import CHECKPOINT_NAME, FILE_NAME, check_audit, lines, read_checkpoint
+from node.recorder.audit_check import CHECKPOINT_NAME, AuditCheck, read_checkpoint
+from node.recorder.audit_files import FILE_NAME
 from node.recorder.recovery import Violation, check_ring, check_slot
 from node.recorder.ring import segment_paths
 from node.sealing.keys import read_verifying_key
@@ -67,22 +68,30 @@ def audit_command(
 ) -> None:
     """Check every entry of an audit log, and the log against its signed checkpoint; the first bad entry is named."""
     path = log / FILE_NAME if log.is_dir() else log
-    if not path.is_file():
+    if not path.is_file() and not (log.is_dir() and any(log.glob("audit-*.jsonl"))):
         raise Refused(f"{path}: there is no such audit log")
     beside = path.with_name(CHECKPOINT_NAME)
     said_path = checkpoint or (beside if beside.exists() else None)
     said = read_checkpoint(said_path) if said_path else None
     verifying = read_verifying_key(node) if node else None
-    if _tell(check_audit(path, said=said, node=verifying)):
+    check = AuditCheck(path, said=said, node=verifying)
+    if _tell(check.violations()):
         raise Refused(f"{path}: it cannot be believed from there on")
     if verifying is not None and said is None:
         raise Refused(
             f"{path}: there is no checkpoint beside it, and nothing else is signed: give --checkpoint"
         )
     left_out = "" if said and verifying else f" ({'A4' if said else 'A4, A5'} not checked)"
-    with path.open("rb") as file:
-        count = sum(1 for _ in lines(file))
-    typer.echo(f"{path}: {count} entries, every invariant holds{left_out}")
+    if not check.compared:
+        raise Refused(
+            f"{path}: the checkpoint was signed before what this log remembers of dropped files: it shows nothing"
+        )
+    count = f"{check.head.size - check.first} entries"
+    if check.first:
+        count += f" in {check.files} files, after {check.first} that were dropped"
+    elif check.files > 1:
+        count += f" in {check.files} files"
+    typer.echo(f"{path}: {count}, every invariant holds{left_out}")
 
 
 def config_command(

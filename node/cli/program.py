@@ -24,6 +24,7 @@ OWN: Final = tuple(
         "uplink": "daemons",
         "replay": "replay",
         "prove": "prove",
+        "pose": "pose",
         "check": "check",
         "bench": "bench",
     }.items()

@@ -63,7 +63,8 @@ def replay_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print summary.json")] = False,
 ) -> None:
-    """Run the camera over recorded video: mask, record sealed, find events. `stolpe open` opens what it leaves."""
+    """Run the camera over recorded video: mask, record sealed, find events. `stolpe open` opens what it leaves.
+    Recorded video is no mounted camera: nothing watches here whether it was turned (`stolpe prove masks` does)."""
     if bool(videos) == (synthetic is not None):
         raise typer.BadParameter("give VIDEO files, or --synthetic SECONDS")
     if mandate is None and (masks is not None or root is not None):

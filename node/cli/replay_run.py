@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from node.analysis.events import Event
-from node.camera.analyser import MotionAnalyser
+from node.camera.analyser import KINDS, MotionAnalyser
 from node.camera.encoder import X264Encoder
-from node.camera.filming import raster_of
+from node.camera.filming import may_record, raster_of
 from node.camera.gate import Gate
+from node.camera.on_alarm import OnAlarm
 from node.camera.painter import Painter
 from node.camera.pipeline import Pipeline
 from node.camera.replay import Position, ReplaySource
@@ -96,6 +97,7 @@ class ReplayRun:
         self._keys = EpochKeys.create(folder / "epochs.slot")
         self._ring = self._make_ring()
         self._sent = _Sent(self._ring.accept, progress)
+        self._on_alarm: OnAlarm | None = None
         self._pipeline = self._make_pipeline()
 
     def run(self) -> Summary:
@@ -124,8 +126,6 @@ class ReplayRun:
                 self._folder, start_ns=settings.start_ns, geometry=geometry, polygons=settings.polygons
             )
             self._progress.say(f"made an example mandate, and keys in {self._progress.out / 'keys'}")
-        if settings.record and authority.mandate.document.recording.mode != "continuous":
-            raise Refused("this mandate records on alarm only, which replay does not do: add --no-record")
         return authority
 
     def _make_ring(self) -> Ring:
@@ -149,23 +149,29 @@ class ReplayRun:
             size=geometry.main,
             aead=self._aead,
         )
+        mandate, sealer = authority.mandate.document, SegmentSealer(under=under, send=self._sent)
+        if mandate.recording.mode == "on_alarm":
+            self._on_alarm = OnAlarm(mandate=mandate, footage=sealer, clock=self._clock)
         return Pipeline(
             source=self._source,
             clock=self._clock,
             gate=Gate(mandate=authority.mandate, masks=authority.masks),
             painter=Painter(self._raster),
-            new_encoder=self._new_encoder if self._settings.record else None,
-            footage=SegmentSealer(under=under, send=self._sent),
+            new_encoder=self._new_encoder if self._settings.record and may_record(mandate) else None,
+            footage=self._on_alarm or sealer,
             analyser=MotionAnalyser(
                 size=geometry.lores,
                 blind=self._raster.lores.luma,
                 on_scores=lambda scores: self._log.frame(self._source.position, scores),
-                on_event=self._ended,
+                on_event=self._seen,
             ),
             stages=self._stages,
+            preroll=self._on_alarm,
         )
 
-    def _ended(self, event: Event) -> None:
+    def _seen(self, event: Event) -> None:
+        if self._on_alarm is not None:
+            self._on_alarm.event(event)
         if event.ended:
             self._progress.event(self._log.event(event))
 
@@ -189,7 +195,7 @@ class ReplayRun:
             segments=len(self._ring.segments),
             events=len(self._log.events),
             sensor_opened=counts.sensor_opened,
-            detectors=("motion",),
+            detectors=tuple(sorted(KINDS)),
             mandate=digest_text(authority.mandate.digest),
             masks=digest_text(authority.masks.digest) if authority.masks else None,
             aead=self._aead,

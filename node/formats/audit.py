@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,16 +20,39 @@ from node.names import Ulid
 from node.sealing.keys import SigningKey, VerifyingKey, verifies
 
 MAX_LINE_BYTES = 8 * 1024
-"""More than an entry can have: 864 characters of at most 6 bytes, and about 350 bytes around them."""
+"""More than an entry can have: 864 characters of at most 6 bytes, and about 750 bytes around them."""
+ROLLED_OVER: Final = "log_rolled_over"
+CONTINUES: Final = "log_continues"
+DROPPED: Final = "log_dropped"
+"""Actions: of the last entry of a file, of the first one of the next, and of one that says which file goes."""
 
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Moment = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")]
+Signature = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{86}\Z")]
 Author = Daemon | Literal["unknown"]
 """Who asked for the entry; `unknown` where one process may speak as several daemons."""
 
 
-class AuditEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line: who did, or was refused, what, and why. `time` is RFC 3339 UTC; `previous` binds the line before."""
+class Before(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a file's first entry says of all that went before; it stays true when that was dropped.
+
+    `file`: the index of the first entry of the file before. `first`, `last`: the times of the log's first entry and of
+    the one before this. `heads`: SHA-256 of the heads behind each entry of the file before, one after the other. How
+    many entries there were, and the last one's head, are this entry's `index` and `previous`.
+    """
+
+    file: Count
+    first: Moment
+    last: Moment
+    heads: Digest
+    signature: Signature
+
+
+class AuditEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line: who did, or was refused, what, and why. `time` is RFC 3339 UTC; `previous` binds the line before.
+
+    `before` is there in the first entry of every file but the log's first.
+    """
 
     previous: Digest
     index: Count
@@ -40,6 +63,7 @@ class AuditEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: Line
     reason: Line
     id: Ulid
+    before: Before | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +129,39 @@ def read(lines: Iterable[bytes]) -> Iterator[tuple[AuditEntry, Head]]:
         yield entry, head
 
 
+def begins_with(line: bytes, *, index: int) -> tuple[AuditEntry, Head]:
+    """The first entry of a file of which nothing else is known, and the head that it says was before it.
+
+    `index` is what a `BadEntry` (A1) is named by. Whether the head may be believed `is_opening` says.
+    """
+    entry = parse(line, index=index)
+    return entry, Head() if entry.before is None else Head(entry.index, bytes.fromhex(entry.previous))
+
+
+def before_message(head: Head, before: Before) -> bytes:
+    """What the signature in a file's first entry signs; the one in `before` is not looked at."""
+    fields = head.size.to_bytes(8, "big") + head.digest + before.file.to_bytes(8, "big")
+    times = before.first.encode() + before.last.encode()
+    return b"stolpe audit roll-over v1\x00" + fields + bytes.fromhex(before.heads) + times
+
+
+def signed_before(
+    head: Head, *, file: int, first: str, last: str, heads: bytes, signing: SigningKey
+) -> Before:
+    """The statement that a new file begins with."""
+    unsigned = Before(file, first, last, heads.hex(), "")
+    signature = urlsafe_b64encode(signing.sign(before_message(head, unsigned))).rstrip(b"=").decode()
+    return msgspec.structs.replace(unsigned, signature=signature)
+
+
+def is_opening(entry: AuditEntry, node: VerifyingKey) -> bool:
+    """Whether the node signed what this entry says of all that went before it."""
+    if entry.before is None:
+        return False
+    head = Head(entry.index, bytes.fromhex(entry.previous))
+    return _signed(entry.before.signature, before_message(head, entry.before), node)
+
+
 def checkpoint_message(head: Head, time_ns: int) -> bytes:
     """What a checkpoint's signature signs."""
     fields = head.size.to_bytes(8, "big") + head.digest + time_ns.to_bytes(8, "big")
@@ -130,10 +187,14 @@ def head_of(said: AuditCheckpoint) -> Head:
 
 def is_signed_by(said: AuditCheckpoint, node: VerifyingKey) -> bool:
     """Whether the node signed this checkpoint, its signature being in its one spelling."""
+    return _signed(said.signature, checkpoint_message(head_of(said), said.time_ns), node)
+
+
+def _signed(text: str, message: bytes, node: VerifyingKey) -> bool:
     try:
-        signature = urlsafe_b64decode(said.signature + "=" * (-len(said.signature) % 4))
+        signature = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return False
-    if urlsafe_b64encode(signature).rstrip(b"=").decode() != said.signature:
+    if urlsafe_b64encode(signature).rstrip(b"=").decode() != text:
         return False
-    return verifies(node, signature, checkpoint_message(head_of(said), said.time_ns))
+    return verifies(node, signature, message)

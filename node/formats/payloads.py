@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from node.clock import TimeTrust
-from node.messages import Count, DarkReason, DocumentKind, Line, Severity, Short, Stage
+from node.messages import Count, DarkReason, DocumentKind, Line, RecordingMode, Severity, Short, Stage
 from node.names import Digest, Name, Ulid
 
 MAX_REASONS = 32
@@ -20,6 +20,7 @@ Ratio = Annotated[float, Meta(ge=0)]
 Level = Literal["good", "warning", "bad"]
 StatusState = Literal["online", "dark", "ended", "offline"]
 WhyDark = DarkReason | Literal["starting", "camera_silent"]
+WhyNotRecording = WhyDark | Literal["waiting_for_alarm", "no_detector"]
 WhyOffline = Literal["stopped", "vanished"]
 
 
@@ -89,10 +90,15 @@ class MasksState(_Payload, frozen=True, kw_only=True, tag="stolpe/state-masks/1"
 
 
 class RecordingState(_Payload, frozen=True, kw_only=True, tag="stolpe/state-recording/1"):
-    """Whether the camera films and, if not, why. `next_change`: when hours or an end date will change that."""
+    """Whether what the camera films is kept; if not, why. `next_change`: when hours or an end date will change that.
+
+    `mode` is the mandate's. With `on_alarm` a node that is well films, and says `waiting_for_alarm` until it records;
+    `no_detector`: none of the alarms that the mandate names can come, so that it never will.
+    """
 
     recording: bool
-    reason: WhyDark | None
+    reason: WhyNotRecording | None
+    mode: RecordingMode | None
     next_change: Time | None
     storage: Literal["good", "full", "failing"] | None
     deletion: Literal["proven", "unlink"] | None

@@ -241,6 +241,25 @@ def lift(segment: Segment, layer_key: bytes) -> tuple[bytes, ...]:
     return tuple(wraps)
 
 
+def moved_start(data: bytes | memoryview, *, old_key: bytes, epoch: int, epoch_key: bytes) -> bytes:
+    """A file's start with its wraps under another epoch's key: as long as the one that it takes the place of.
+
+    `Damaged` if the start cannot be read, `CannotOpen` if `old_key` is not the one that its wraps are under.
+    """
+    header, header_bytes, wraps, _ = read_start(data)
+    layer = Aead(header.aead, epoch_layer_key(old_key, header.segment))
+    packed = layer.open(0, wraps[_U32.size :], sha256(header_bytes).digest())
+    sealed = seal_wraps(
+        packed,
+        header=header_bytes,
+        aead=header.aead,
+        segment=header.segment,
+        epoch=epoch,
+        epoch_key=epoch_key,
+    )
+    return start_of_file(header_bytes, sealed)
+
+
 class RecordOpener:
     """Opens one segment's records: one at its place, or each in turn."""
 

@@ -21,7 +21,8 @@ MANDATE_PREFIX_BYTES = 16
 PAGE_BYTES = 32
 """What a small EEPROM takes in one piece (AT24C32 and larger); a power cut spoils no other page."""
 
-# magic, generation, time floor, uptime, root, mandate, masks, epoch, approved masks
+USED_ORDERS_BYTES = 8
+# magic, generation, time floor, uptime, root, mandate, masks, epoch, approved masks, used orders
 _HEADER = struct.Struct(">8sQQQIIIII8s")
 _SLOT = struct.Struct(">IQ16s32s")  # epoch, destroy-at, mandate digest prefix, key
 _CRC = struct.Struct(">I")
@@ -44,15 +45,24 @@ class Floors:
 
 @dataclass(frozen=True, slots=True)
 class SlotHeader:
-    """What must not be rolled back: it has a copy, written in turn; the higher generation counts."""
+    """What must not be rolled back: it has a copy, written in turn; the higher generation counts.
+
+    `used_orders` stands for the list of orders that were used, which lies on the disk; zeros while none was.
+    """
 
     generation: int = 0
     time_floor_ns: int = 0
     uptime_ns: int = 0
     floors: Floors = Floors()
+    used_orders: bytes = bytes(USED_ORDERS_BYTES)
 
     def next(
-        self, *, time_floor_ns: int | None = None, uptime_ns: int | None = None, floors: Floors | None = None
+        self,
+        *,
+        time_floor_ns: int | None = None,
+        uptime_ns: int | None = None,
+        floors: Floors | None = None,
+        used_orders: bytes | None = None,
     ) -> "SlotHeader":
         """The following generation, with what changed."""
         return replace(
@@ -61,6 +71,7 @@ class SlotHeader:
             time_floor_ns=self.time_floor_ns if time_floor_ns is None else time_floor_ns,
             uptime_ns=self.uptime_ns if uptime_ns is None else uptime_ns,
             floors=self.floors if floors is None else floors,
+            used_orders=self.used_orders if used_orders is None else used_orders,
         )
 
 
@@ -106,7 +117,7 @@ def pack_header(header: SlotHeader) -> bytes:
         floors.masks,
         floors.epoch,
         floors.approved,
-        bytes(8),
+        header.used_orders,
     )
     return body + _CRC.pack(google_crc32c.value(body))
 
@@ -151,8 +162,8 @@ def _header_at(image: bytes, offset: int) -> SlotHeader | None:
     data = image[offset : offset + HEADER_BYTES]
     if len(data) < HEADER_BYTES or not data.startswith(MAGIC) or not _crc_matches(data):
         return None
-    _, generation, time_floor_ns, uptime_ns, *floors, _ = _HEADER.unpack_from(data)
-    return SlotHeader(generation, time_floor_ns, uptime_ns, Floors(*floors))
+    _, generation, time_floor_ns, uptime_ns, *floors, used_orders = _HEADER.unpack_from(data)
+    return SlotHeader(generation, time_floor_ns, uptime_ns, Floors(*floors), used_orders)
 
 
 def _crc_matches(data: bytes) -> bool:

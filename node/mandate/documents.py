@@ -1,4 +1,4 @@
-"""The documents that govern a node, as frozen values: root, mandate, mask set, grant, release order.
+"""The documents that govern a node, as frozen values: root, mandate, mask set, grant, release and erasure order.
 
 Each is parsed once, with unknown fields refused, and bound to its content rules on the way in; who signed it is
 `trust`'s business. The shapes are a contract with the offices that write them.
@@ -300,8 +300,24 @@ class ReleaseOrder(_Part, frozen=True, tag_field="type", tag="release"):
             raise Refused("release order: from must be before to")
 
 
-Document = Root | Mandate | MaskSet | Grant | ReleaseOrder
-D = TypeVar("D", Root, Mandate, MaskSet, Grant, ReleaseOrder)
+class ErasureOrder(_Part, frozen=True, tag_field="type", tag="erase"):
+    """Footage of one interval is to be gone before its time. `dry_run`: say what would go, and do nothing."""
+
+    id: Ulid
+    node: Name
+    from_: Annotated[datetime, Meta(tz=True)] = msgspec.field(name="from")
+    to: Moment
+    reason: Text
+    expires: Moment
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if utc_ns(self.from_) >= utc_ns(self.to):
+            raise Refused("erasure order: from must be before to")
+
+
+Document = Root | Mandate | MaskSet | Grant | ReleaseOrder | ErasureOrder
+D = TypeVar("D", Root, Mandate, MaskSet, Grant, ReleaseOrder, ErasureOrder)
 
 
 def decode(payload: bytes, kind: type[D]) -> D:

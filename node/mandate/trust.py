@@ -12,6 +12,7 @@ from node.clock import utc_ns
 from node.errors import Refused
 from node.mandate.documents import (
     D,
+    ErasureOrder,
     Grant,
     Mandate,
     MaskSet,
@@ -25,7 +26,7 @@ from node.masks.coverage import View, compare
 from node.masks.geometry import Geometry
 from node.sealing.keys import Jwk, verifying_key
 
-T = TypeVar("T", Root, Mandate, MaskSet, Grant, ReleaseOrder)
+T = TypeVar("T", Root, Mandate, MaskSet, Grant, ReleaseOrder, ErasureOrder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,29 @@ def order(
     """
     signed = parse(data)
     document = decode(signed.payload, ReleaseOrder)
-    for person in sorted(set(revoked) & set(signed.claimed)):
-        raise Refused(f"release order: signed by {person}, who was revoked since")
-    signers = verified_signers(signed, _signature_keys(under, "releaser"))
-    _enough(len(signers), under.release.threshold, "releasers")
+    signers = _signed_by_releasers("release order", signed, under, revoked)
     if document.recipient not in under.release.recipients:
         raise Refused(f"release order: {document.recipient} is not a recipient of the mandate")
     _once("release order", document.id, document.node, node=node, used=used)
     _not_expired("release order", utc_ns(document.expires), now_ns)
+    return _believed(document, signed, signers)
+
+
+def erasure(
+    data: bytes,
+    *,
+    under: Mandate,
+    node: str,
+    now_ns: int,
+    used: Collection[str],
+    revoked: Collection[str] = frozenset(),
+) -> Believed[ErasureOrder]:
+    """An erasure order, signed like a release order: who alone may not look may not make something unseen alone."""
+    signed = parse(data)
+    document = decode(signed.payload, ErasureOrder)
+    signers = _signed_by_releasers("erasure order", signed, under, revoked)
+    _once("erasure order", document.id, document.node, node=node, used=used)
+    _not_expired("erasure order", utc_ns(document.expires), now_ns)
     return _believed(document, signed, signers)
 
 
@@ -165,6 +181,17 @@ def _believed(document: D, signed: SignedDocument, signers: frozenset[str]) -> B
 def _signed_by_controllers(signed: SignedDocument, root: Root) -> frozenset[str]:
     signers = verified_signers(signed, {c.id: c.sig for c in root.controllers})
     _enough(len(signers), root.threshold, "controllers")
+    return signers
+
+
+def _signed_by_releasers(
+    what: str, signed: SignedDocument, under: Mandate, revoked: Collection[str]
+) -> frozenset[str]:
+    """The distinct releasers who signed, as many as the mandate asks for."""
+    for person in sorted(set(revoked) & set(signed.claimed)):
+        raise Refused(f"{what}: signed by {person}, who was revoked since")
+    signers = verified_signers(signed, _signature_keys(under, "releaser"))
+    _enough(len(signers), under.release.threshold, "releasers")
     return signers
 
 

@@ -4,7 +4,6 @@ A request that cannot be written gets no answer, so that what it asks for does n
 say waits, bounded, until the log takes it; of more than that the log says at least how much it was.
 """
 
-import errno
 from collections import deque
 from collections.abc import Collection
 from typing import TYPE_CHECKING, get_args
@@ -13,7 +12,7 @@ from node.clock import Clock
 from node.errors import Refused
 from node.messages import AuditRequest, Daemon
 from node.recorder.allowance import Allowance
-from node.recorder.audit_log import AuditLog, LogFull
+from node.recorder.audit_log import AuditLog
 from node.recorder.storage import Storage
 
 if TYPE_CHECKING:
@@ -56,14 +55,12 @@ class AuditDesk:
                 reason=request.reason,
                 id=request.id,
             )
-        except LogFull as full:
-            self._storage.failed("audit log", OSError(errno.ENOSPC, f"{full}"))
         except Refused:  # an id of another entry: whoever makes them up gets no answer
             return None
         except OSError as error:
             self._storage.failed("audit log", error)
         else:
-            self._works()
+            self._storage.works("audit log")
             return index
         return None
 
@@ -77,7 +74,7 @@ class AuditDesk:
 
     def flush(self) -> None:
         """Write what waits; after trouble, at least that it is over."""
-        if not self._waiting and self._storage.in_trouble("audit log") and not self._log.full:
+        if not self._waiting and self._storage.in_trouble("audit log"):
             self._waiting.append(("audit_log_works_again", "audit log", ""))
         try:
             while self._waiting:
@@ -86,13 +83,7 @@ class AuditDesk:
             if self._unsaid:
                 self._log.note("entries_missing", "audit log", f"{self._unsaid} had no room while it failed")
                 self._unsaid = 0
-        except LogFull as full:
-            self._storage.failed("audit log", OSError(errno.ENOSPC, f"{full}"))
         except OSError as error:
             self._storage.failed("audit log", error)
         else:
-            self._works()
-
-    def _works(self) -> None:
-        if not self._log.full:
             self._storage.works("audit log")

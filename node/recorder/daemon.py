@@ -32,12 +32,18 @@ from node.messages import (
 )
 from node.recorder import start
 from node.recorder.audit_desk import AuditDesk
+from node.recorder.audit_files import FILE_NAME as LOG_NAME
 from node.recorder.audit_log import AuditLog
 from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import EpochKeys, SlotFailed
+from node.recorder.erasing import Erasing
+from node.recorder.erasure import Erasures
+from node.recorder.erasure_plan import PlanFile
 from node.recorder.footage import Footage
 from node.recorder.keeper import Keeper, Verdict
 from node.recorder.lived_time import LivedTime
+from node.recorder.medium_hand import MediumHand
+from node.recorder.order_desk import OrderDesk
 from node.recorder.outlets import Endings
 from node.recorder.recovery import finish
 from node.recorder.release import Releases
@@ -88,7 +94,14 @@ def build(
     start.make_first_room(ring, storage, found)
     log = AuditLog(Path(paths.audit), clock=clock, signing=own.signing, volume=volume)
     desk = AuditDesk(log=log, storage=storage, clock=clock)
-    consumed = ConsumedOrders(Path(paths.documents), volume=volume)
+    consumed = ConsumedOrders(
+        Path(paths.documents),
+        keys=slot.keys,
+        log=Path(paths.audit) / LOG_NAME,
+        now_ns=time.now().utc_ns,
+        volume=volume,
+    )
+    plan = PlanFile(Path(paths.documents), volume=volume)
     endings = Endings(bus=bus, clock=clock)
     store = DocumentStore(Path(paths.documents), volume=volume)
     releases = Releases(
@@ -99,11 +112,22 @@ def build(
         log=log,
         desk=desk,
         consumed=consumed,
+        plan=plan,
         endings=endings,
         bus=bus,
         clock=clock,
         time=time,
         signing=own.signing,
+    )
+    erasures = Erasures(
+        node=config.node.id,
+        store=store,
+        ring=ring,
+        keys=slot.keys,
+        log=log,
+        consumed=consumed,
+        plan=plan,
+        time=time,
     )
     keeper = Keeper(
         node=config.node.id,
@@ -115,11 +139,12 @@ def build(
         allow_demo_root=allow_demo_root,
         clock=clock,
         note=desk.note,
-        release=releases.take,
+        orders=OrderDesk(releases=releases, erasures=erasures, plan=plan).take,
     )
     medium = ReleaseMedium(
         Path(paths.release_medium) if paths.release_medium else None,
         keeper=keeper,
+        hand=MediumHand(clock=clock),
         clock=clock,
         note=desk.note,
     )
@@ -129,8 +154,25 @@ def build(
         storage=storage,
         finish_later=partial(finish, signing=own.signing, volume=volume),
         retention_hours=keeper.retention_hours,
+        note=desk.note,
         last=found.last,
         unfinished=found.unfinished,
+    )
+    deletion = start.deletion_at(Path(paths.epoch_slot))
+    erasing = Erasing(
+        plan=plan,
+        directory=Path(paths.ring),
+        ring=ring,
+        keys=slot.keys,
+        footage=footage,
+        consumed=consumed,
+        desk=desk,
+        storage=storage,
+        endings=endings,
+        deletion=deletion,
+        clock=clock,
+        signing=own.signing,
+        volume=volume,
     )
     upkeep = Upkeep(
         clock=clock,
@@ -153,10 +195,10 @@ def build(
         keeper=keeper,
         storage=storage,
         events=events,
-        deletion=start.deletion_at(Path(paths.epoch_slot)),
+        deletion=deletion,
         recovered=found.count,
     )
-    for entry in start.entries(slot, ring, found, overdue):
+    for entry in start.entries(slot, ring, found, overdue, consumed):
         desk.note(*entry)
     return Recorder(
         bus=bus,
@@ -167,6 +209,7 @@ def build(
         desk=desk,
         keeper=keeper,
         releases=releases,
+        erasing=erasing,
         medium=medium,
         upkeep=upkeep,
         storage=storage,
@@ -189,6 +232,7 @@ class Recorder:
         desk: AuditDesk,
         keeper: Keeper,
         releases: Releases,
+        erasing: Erasing,
         medium: ReleaseMedium,
         upkeep: Upkeep,
         storage: Storage,
@@ -203,6 +247,7 @@ class Recorder:
         self._desk = desk
         self._keeper = keeper
         self._releases = releases
+        self._erasing = erasing
         self._medium = medium
         self._upkeep = upkeep
         self._storage = storage
@@ -215,20 +260,23 @@ class Recorder:
         A disk that fails is told, and tried again here: being started anew would not mend it. One that hangs does not
         let this return, and the watchdog bites.
         """
-        wait_s = self._releases.wait_s
-        message = self._bus.receive(timeout_s=timeout_s if wait_s is None else min(timeout_s, wait_s))
+        waits = (timeout_s, self._releases.wait_s, self._erasing.wait_s)
+        message = self._bus.receive(timeout_s=min(wait for wait in waits if wait is not None))
         if message is not None:
             self._take(message)
         self._upkeep.tend()
-        if not self._releases.is_running:  # an order on a medium waits for the one before
+        if not (self._releases.is_running or self._erasing.is_at_work):
+            # An order on a medium waits for the one before.
             self._medium.tend()
         self._releases.tend()
+        self._erasing.tend()
         self._statements.tell()
         return True
 
     def close(self) -> None:
         """An orderly end: the open segment finished, the time persisted, everything let go of."""
         self._releases.stop("the recorder was stopped: the order is used up, and another one is needed")
+        self._erasing.close()
         self._footage.cut()
         self._ring.close()
         self._upkeep.persist()

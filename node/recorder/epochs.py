@@ -116,11 +116,42 @@ class EpochKeys:
         """Epoch and key for a segment that begins at `start_ns` under the mandate of that digest."""
         prefix = mandate[: slot.MANDATE_PREFIX_BYTES]
         length = epoch_length_ns(self._size, retention_ns)
-        for entry in self._slots.values():
-            begin = entry.destroy_at_ns - retention_ns
-            if entry.mandate_prefix == prefix and begin <= start_ns < begin + length:
-                return entry.epoch, entry.key
-        return self._new_epoch(start_ns, prefix, retention_ns)
+        matching = [
+            entry
+            for entry in self._slots.values()
+            if entry.mandate_prefix == prefix
+            and entry.destroy_at_ns - retention_ns <= start_ns < entry.destroy_at_ns - retention_ns + length
+        ]
+        if matching:  # of several the youngest: the others are on their way out (`successor`)
+            youngest = max(matching, key=lambda entry: entry.epoch)
+            return youngest.epoch, youngest.key
+        made = self._new_epoch(start_ns + retention_ns, prefix, floor_ns=start_ns)
+        return made.epoch, made.key
+
+    def successor(self, epoch: int) -> EpochSlot:
+        """A younger epoch of the same mandate whose key is destroyed when that one's is: made, if there is none yet.
+
+        For what of an epoch outlives its key. Raises `SlotFull`, or `KeyError` if there is no such epoch.
+        """
+        old = self.entry(epoch)
+        if old is None:
+            raise KeyError(epoch)
+        found = [
+            entry
+            for entry in self._slots.values()
+            if entry.epoch > epoch
+            and (entry.mandate_prefix, entry.destroy_at_ns) == (old.mandate_prefix, old.destroy_at_ns)
+        ]
+        if found:
+            return max(found, key=lambda entry: entry.epoch)
+        return self._new_epoch(old.destroy_at_ns, old.mandate_prefix, floor_ns=0)
+
+    def destroy(self, epoch: int) -> None:
+        """Destroy one key before its time, and read it back; `SlotFailed` if it is still there."""
+        for index, entry in list(self._slots.items()):
+            if entry.epoch == epoch:
+                self._write(slot.slot_offset(index), slot.EMPTY)
+                del self._slots[index]
 
     def destroy_due(self, now_ns: int) -> Destruction:
         """Destroy every key whose time has come, read it back, and only then name its epoch.
@@ -140,24 +171,27 @@ class EpochKeys:
             destroyed.append(entry.epoch)
         return Destruction(tuple(destroyed), trouble)
 
-    def _new_epoch(self, start_ns: int, prefix: bytes, retention_ns: int) -> tuple[int, bytes]:
-        free = self._free()
+    def _new_epoch(self, destroy_at_ns: int, prefix: bytes, *, floor_ns: int) -> EpochSlot:
+        number = max(self._header.floors.epoch, *self.live, 0) + 1
+        free = self._free(number)
         if free is None:
             raise SlotFull(
                 f"{self._path}: the key slot is full: no epoch key can be made before one is destroyed"
             )
-        number = max(self._header.floors.epoch, *self.live, 0) + 1
         floors = replace(self._header.floors, epoch=number)
-        floor_ns = max(start_ns, self._header.time_floor_ns)
+        floor_ns = max(floor_ns, self._header.time_floor_ns)
         # The number is used up before the key exists: a cut in between wastes a number, never repeats one.
         self.commit_header(self._header.next(time_floor_ns=floor_ns, floors=floors))
-        entry = EpochSlot(number, start_ns + retention_ns, prefix, new_key())
+        entry = EpochSlot(number, destroy_at_ns, prefix, new_key())
         self._write(slot.slot_offset(free), slot.pack_slot(entry))
         self._slots[free] = entry
-        return entry.epoch, entry.key
+        return entry
 
-    def _free(self) -> int | None:
-        return next((i for i in range(slot.slot_count(self._size)) if i not in self._slots), None)
+    def _free(self, number: int = 1) -> int | None:
+        """A free slot; epochs go round all of them, so that none wears before the others."""
+        count = slot.slot_count(self._size)
+        turn = ((number - 1 + index) % count for index in range(count))
+        return next((index for index in turn if index not in self._slots), None)
 
     def _format(self) -> None:
         """A part as it comes from its factory becomes an empty key slot; the header last, so that a cut repeats it."""

@@ -51,7 +51,7 @@ class Footage:
     """The open segment's life.
 
     `finish_later` finishes a file that the disk did not let be finished. `retention_hours`: the most that the mandate
-    in force allows, whatever the camera says; None if none is in force.
+    in force allows, whatever the camera says; None if none is in force. `note` writes into the log what happened.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Footage:
         storage: Storage,
         finish_later: Callable[[Path], object],
         retention_hours: Callable[[], int | None],
+        note: Callable[[str, str, str], None],
         last: tuple[StoredSegment, ...],
         unfinished: tuple[Path, ...] = (),
     ) -> None:
@@ -70,6 +71,7 @@ class Footage:
         self._storage = storage
         self._finish_later = finish_later
         self._retention_hours = retention_hours
+        self._note = note
         self._stored = {told.segment: told.count for told in last}
         self._begun = False  # in this turn
         self._unfinished = list(unfinished)
@@ -140,11 +142,23 @@ class Footage:
         """Finish the open segment, if there is one, as it is."""
         if self._ring.open_segment is None:
             return
+        self._look_what_is_lost(self._ring.open_segment)
         left = self._ring.cut()
         if left is not None:
             self._unfinished.append(left)
         self._opening = None
         self.recovered += 1
+
+    def _look_what_is_lost(self, segment: str) -> None:
+        """A disk that has failed is not believed in what it said before, either."""
+        try:
+            lost = self._ring.lost_records()
+        except OSError as error:
+            self._note("records_unknown", segment, f"what is on the disk cannot be read: {sentence(error)}")
+            return
+        if lost:
+            said = f"{lost} of the {self._ring.open_records} records that it said it had are not on the disk"
+            self._note("records_lost", segment, said)
 
     def _do(self, message: SegmentMessage) -> None:
         if message.segment == self._ring.open_segment:

@@ -10,7 +10,15 @@ from node.clock import Instant
 from node.errors import Refused
 from node.formats.slot import Floors
 from node.mandate import trust
-from node.mandate.documents import Grant, Mandate, MaskSet, ReleaseOrder, Root, decode_any
+from node.mandate.documents import (
+    ErasureOrder,
+    Grant,
+    Mandate,
+    MaskSet,
+    ReleaseOrder,
+    Root,
+    decode_any,
+)
 from node.mandate.in_force import InForce
 from node.mandate.signatures import parse
 from node.mandate.store import MAX_ROOTS, Kind
@@ -24,6 +32,7 @@ KINDS: dict[type, DocumentKind] = {
     MaskSet: "masks",
     Grant: "grant",
     ReleaseOrder: "release",
+    ErasureOrder: "erase",
 }
 
 
@@ -73,8 +82,8 @@ def judge(raw: bytes, situation: Situation) -> Change | None:
         case Grant():
             _grant(raw, situation)
             raise Refused("grant: it is good, but this node cannot show anything live yet")
-        case ReleaseOrder():
-            raise ValueError("a release order changes no document: `node.recorder.release` acts on it")
+        case ReleaseOrder() | ErasureOrder():
+            raise ValueError("an order changes no document: `node.recorder.order_desk` acts on it")
 
 
 def _root(raw: bytes, now: Situation) -> Change | None:

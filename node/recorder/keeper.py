@@ -7,7 +7,7 @@ finished by the next start, or by the same document sent again.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from node.clock import Clock
 from node.errors import Refused
@@ -19,7 +19,7 @@ from node.mandate.trust import Believed
 from node.masks.geometry import Geometry
 from node.messages import DocumentKind, VersionFloors
 from node.recorder.allowance import Allowance
-from node.recorder.audit_log import AuditLog, LogFull
+from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Change, Situation, is_approved, judge, kind_of
 from node.recorder.release import OutletFor
@@ -27,6 +27,7 @@ from node.sealing.keys import RecipientKey
 from node.sealing.post import open_for_node
 
 REFUSALS_AN_HOUR = 60
+OrderKind = Literal["release", "erase"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,18 @@ class Verdict:
     reason: str
 
 
-class Release(Protocol):
-    """What begins a release, or refuses its order."""
+class Orders(Protocol):
+    """What acts on a release or erasure order, or refuses it."""
 
-    def __call__(self, raw: bytes, situation: Situation, *, outlet_for: OutletFor | None) -> str:
-        """What is answered, or `Refused`. Without an outlet it goes over the bus."""
+    def __call__(
+        self, raw: bytes, situation: Situation, *, kind: OrderKind, outlet_for: OutletFor | None
+    ) -> str:
+        """What is answered, or `Refused`. A release without an outlet goes over the bus."""
         ...
 
 
 class Keeper:
-    """Takes documents as they come, sealed. `release` acts on release orders.
+    """Takes documents as they come, sealed. `orders` acts on release and erasure orders.
 
     `first_root`: the bytes that somebody put on this node by hand.
     `note` writes into the log what happened, now or as soon as the log takes it.
@@ -64,7 +67,7 @@ class Keeper:
         first_root: bytes,
         allow_demo_root: bool,
         clock: Clock,
-        release: Release,
+        orders: Orders,
         note: Callable[[str, str, str], None],
     ) -> None:
         self._node = node
@@ -76,7 +79,7 @@ class Keeper:
         self._first_root = first_root
         self._allow_demo_root = allow_demo_root
         self._clock = clock
-        self._release = release
+        self._orders = orders
         self._refusals = Allowance(REFUSALS_AN_HOUR, clock=clock)
         self._stopped = False
         self._geometry: Geometry | None = None
@@ -144,10 +147,7 @@ class Keeper:
             and masks != self._store.read("approved_masks")
             and is_approved(masks, situation)
         ):
-            try:
-                self._log.note("masks_settled", "approved_masks", "what was accepted before is now complete")
-            except LogFull:  # it stays as it is, and is tried again
-                return
+            self._log.note("masks_settled", "approved_masks", "what was accepted before is now complete")
             self._store.commit("approved_masks", masks)
             self.generation += 1
         found = self.in_force()
@@ -173,8 +173,8 @@ class Keeper:
             is_open = by_hand is not None and kind_of(document) is not None
             raw = document if is_open else open_for_node(document, node=self._node, key=self._recipient)
             kind = kind_of(raw)
-            if kind == "release":
-                said = self._release(raw, self._situation(), outlet_for=by_hand)
+            if kind == "release" or kind == "erase":  # noqa: PLR1714 — what a type checker follows
+                said = self._orders(raw, self._situation(), kind=kind, outlet_for=by_hand)
                 self.accepted += 1
                 return Verdict(True, kind, said)
             change = judge(raw, self._situation())
@@ -183,11 +183,9 @@ class Keeper:
         if change is not None:
             try:
                 self._log.commit(by="recorder", action=f"{kind}_accepted", subject=change.subject)
-            except (LogFull, OSError) as error:
+            except OSError:
                 if not change.reduces_sight:
-                    if isinstance(error, OSError):
-                        raise
-                    return Verdict(False, kind, f"{error}")
+                    raise
                 self._note(f"{kind}_accepted", change.subject, "in force before it could be written down")
             self._commit(change)
         self.accepted += 1

@@ -6,6 +6,7 @@ memory, and each says until when it may be kept.
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -14,6 +15,7 @@ from node.clock import NS, Clock
 from node.files import sync_directory
 from node.formats.release_stream import CHUNK_BYTES, StreamSealer
 from node.messages import ReleaseChunk, ReleaseEnded, ReleaseTaken
+from node.recorder.medium_hand import Job, MediumHand
 from node.sealing.keys import Jwk
 from node.unanswered import Unanswered
 
@@ -174,54 +176,76 @@ class BusOutlet:
 
 
 class MediumOutlet:
-    """To a file on a medium: written as `….part`, synced as it grows, and named when it is whole."""
+    """To a file on a medium: written as `….part`, synced as it grows, and named when it is whole; all by `hand`."""
+
+    def __init__(self, path: Path, *, hand: MediumHand) -> None:
+        self._hand = hand
+        self._file = _PartFile(path)
+        self._writing: Job[None] | None = None
+        self._flushed = False
+
+    @property
+    def has_room(self) -> bool:
+        """Every byte is synced before the next is asked for."""
+        return (self._writing is None or self._writing.is_over()) and not self.trouble
+
+    @property
+    def trouble(self) -> str:
+        """What the medium said, or that it says nothing."""
+        if self._hand.is_stuck:
+            return "the medium does not answer"
+        error = self._writing.error if self._writing is not None else None
+        return f"the medium does not take it: {getattr(error, 'strerror', None) or error}" if error else ""
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether all of it stands there under its name."""
+        return self._flushed and self.has_room
+
+    def put(self, data: bytes, *, expires_ns: int) -> None:
+        """Write and sync. A medium in somebody's hand has no expiry; the layer's key is in it for good."""
+        del expires_ns
+        self._writing = self._hand.ask(partial(self._file.write, data))
+
+    def flush(self) -> None:
+        """Name it."""
+        self._writing = self._hand.ask(self._file.name)
+        self._flushed = True
+
+    def end(self, outcome: Outcome, reason: str) -> None:
+        """Take what there is of it away, if it is not whole: half a release lies about nowhere."""
+        del reason
+        if outcome != "finished":
+            self._hand.ask(self._file.discard)
+
+
+class _PartFile:
+    """The file while it is written; in the hand's thread alone."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         self._file: int | None = None
-        self._failed = ""
 
-    @property
-    def has_room(self) -> bool:
-        """Every byte is synced before the next is asked for."""
-        return not self._failed
+    def write(self, data: bytes) -> None:
+        if self._file is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file = os.open(self._part, flags, 0o600)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._file, left) :]
+        os.fdatasync(self._file)
 
-    @property
-    def trouble(self) -> str:
-        """What the medium said."""
-        return self._failed
+    def name(self) -> None:
+        self._close()
+        self._part.rename(self._path)
+        sync_directory(self._path.parent)
 
-    @property
-    def is_delivered(self) -> bool:
-        """What was put is synced."""
-        return not self._failed
+    def discard(self) -> None:
+        self._close()
+        self._part.unlink(missing_ok=True)
 
-    def put(self, data: bytes, *, expires_ns: int) -> None:
-        """Write and sync. A medium in somebody's hand has no expiry; the layer's key is in it for good."""
-        del expires_ns
-        try:
-            if self._file is None:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._file = os.open(self._part, flags, 0o600)
-            left = memoryview(data)
-            while left:
-                left = left[os.write(self._file, left) :]
-            os.fdatasync(self._file)
-        except OSError as error:
-            self._failed = f"the medium does not take it: {error.strerror or error}"
-
-    def flush(self) -> None:
-        """Nothing waits here."""
-
-    def end(self, outcome: Outcome, reason: str) -> None:
-        """Name it, or take what there is of it away: half a release lies about nowhere."""
-        del reason
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        if outcome == "finished":
-            self._part.rename(self._path)
-            sync_directory(self._path.parent)
-        else:
-            self._part.unlink(missing_ok=True)
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)

@@ -57,7 +57,7 @@ def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> t
                 found.append(Recovered(directory / name, None, error))
     for path in segment_paths(directory, volume=volume):
         try:
-            if not _is_finished(path, volume):
+            if not is_finished(path, volume):
                 found.append(finish(path, signing, volume=volume))
         except OSError as error:
             found.append(Recovered(path, None, error))
@@ -66,7 +66,7 @@ def recover(directory: Path, signing: SigningKey, *, volume: Volume = DISK) -> t
 
 def finish(path: Path, signing: SigningKey, *, volume: Volume = DISK) -> Recovered:
     """Cut a segment behind its last whole record and sign what is there; one that is finished is left alone."""
-    _read_through(path)
+    _read_through(path, volume)
     try:
         with mapped(path) as data:
             segment = fmt.read(data)
@@ -86,7 +86,7 @@ def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[
     found = []
     for path in reversed(segment_paths(directory, volume=volume)[-most:]):
         try:
-            _read_through(path)
+            _read_through(path, volume)
             with mapped(path) as data:
                 segment = fmt.read(data)
         except (Damaged, OSError):
@@ -96,14 +96,24 @@ def last_written(directory: Path, *, most: int, volume: Volume = DISK) -> tuple[
     return tuple(reversed(found))
 
 
-def _is_finished(path: Path, volume: Volume) -> bool:
-    """Judged by the last bytes alone: a ring has many files, and at most a few that were cut."""
+def is_finished(path: Path, volume: Volume) -> bool:
+    """Whether a file has its trailer.
+
+    Judged by the last bytes alone: a ring has many files, and at most a few that were cut.
+    """
     with closing(volume.open(path)) as file:
         return fmt.ends_in_trailer(file.pread(fmt.TRAILER_BYTES, max(0, file.size() - fmt.TRAILER_BYTES)))
 
 
-def _read_through(path: Path) -> None:
-    """A page that cannot be read ends the process that has mapped it (SIGBUS); `read` says so as an `OSError`."""
+def _read_through(path: Path, volume: Volume) -> None:
+    """From the disk, and not from memory: there stands also what a killed writer had not synced, or what no sync kept.
+
+    The first lasts afterwards, the other is gone. A page that cannot be read ends the process that has mapped it
+    (SIGBUS); `read` says so as an `OSError`.
+    """
+    with closing(volume.open(path)) as file:
+        file.fdatasync()  # no trailer may last longer than what it signs
+        file.forget()
     with path.open("rb") as file:
         while file.read(CHUNK_BYTES):
             pass
@@ -113,7 +123,6 @@ def _sign(path: Path, end: int, signing: SigningKey, volume: Volume) -> None:
     ending = framing.end_of_records() + fmt.start_of_trailer(TrailerState.RECOVERED)
     digest = sha256()
     with closing(volume.open(path, writing=True)) as file:
-        file.fdatasync()  # what a killed writer left in memory alone: no trailer may last longer than what it signs
         for at in range(0, end, CHUNK_BYTES):
             digest.update(file.pread(min(CHUNK_BYTES, end - at), at))
         digest.update(ending)

@@ -24,6 +24,7 @@ from node.recorder.audit_log import AuditLog
 from node.recorder.bundling import Piece, Told, pieces
 from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import EpochKeys
+from node.recorder.erasure_plan import PlanFile
 from node.recorder.judge import Situation
 from node.recorder.lived_time import LivedTime
 from node.recorder.outlets import BusOutlet, Endings, Outlet
@@ -61,6 +62,7 @@ class Releases:
         log: AuditLog,
         desk: AuditDesk,
         consumed: ConsumedOrders,
+        plan: PlanFile,
         endings: Endings,
         bus: Bus,
         clock: Clock,
@@ -74,6 +76,7 @@ class Releases:
         self._log = log
         self._desk = desk
         self._consumed = consumed
+        self._plan = plan
         self._endings = endings
         self._bus = bus
         self._clock = clock
@@ -121,6 +124,7 @@ class Releases:
             store=self._store,
             now_ns=now_ns,
             retention_hours=in_force.document.recording.retention_hours if in_force else 0,
+            erased=self._plan.erased(now_ns),
         )
         under = selection.documents or ((in_force.document,) if in_force else ())
         if not under:
@@ -136,6 +140,7 @@ class Releases:
         if not selection.segments:
             reasons = ", ".join(sorted({gap.reason for gap in selection.missing}))
             raise Refused(f"release order: there is no footage of that interval here ({reasons})")
+        self._consumed.refuse(document.id, now_ns=now_ns)
         return self._begin(believed, selection, now_ns, outlet_for or self._to_uplink)
 
     def taken(self, message: ReleaseTaken) -> None:

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -24,8 +24,8 @@ from node.formats.segment import SegmentHeader, TrailerState
 from node.messages import CloseSegment, OpenSegment, SealedRecord, SegmentMessage
 from node.recorder.allowance import Allowance
 from node.recorder.epochs import Destruction, EpochKeys
-from node.recorder.ring_volume import RingMarker
-from node.recorder.segment_file import SegmentFile
+from node.recorder.ring_volume import RingMarker, is_there
+from node.recorder.segment_file import SegmentFile, SyncFailed
 from node.sealing.keys import SigningKey
 from node.volume import DISK, Volume, write_all
 
@@ -133,9 +133,21 @@ class Ring:
         return self._open[2].records if self._open else 0
 
     @property
+    def being_written(self) -> KeptSegment | None:
+        """That segment as it is now."""
+        return KeptSegment(self._open[2].path, self._open[2].size, self._open[1]) if self._open else None
+
+    @property
     def open_start_ns(self) -> int | None:
         """When it begins, as its name says; None if none is being written."""
-        return KeptSegment(self._open[2].path, 0, None).start_ns if self._open else None
+        return self.being_written.start_ns if self.being_written else None
+
+    def lost_records(self) -> int:
+        """How many of them the disk, which has failed at the segment that is being written, has never had.
+
+        `OSError` if that cannot be read.
+        """
+        return self._open[2].lost() if self._open and self._open[2].has_failed else 0
 
     @property
     def is_full(self) -> bool:
@@ -170,6 +182,8 @@ class Ring:
             return None
         _, epoch, file = self._open
         try:
+            if file.has_failed:
+                raise SyncFailed(None, "it was not kept before")
             self._finish(TrailerState.RECOVERED)
         except OSError:
             file.abandon()
@@ -202,6 +216,12 @@ class Ring:
             self._unlink(kept)
         self._swept = live
 
+    def moved(self, kept: KeptSegment, epoch: int) -> None:
+        """Its wraps are under the key of that epoch now; nothing if it has made room for others meanwhile."""
+        if kept in self._kept:
+            self._kept[self._kept.index(kept)] = replace(kept, epoch=epoch)
+            self._swept = None
+
     def make_room(self, need: int = 0) -> bool:
         """Evict until the disk has the reserve and `need` bytes free; False if it has not.
 
@@ -224,7 +244,7 @@ class Ring:
 
         `Refused` where the ring's volume has come since the start: whoever starts anew finds what is on it.
         """
-        self._check_volume()
+        self.check_volume()
         if not self.make_room(self._preallocate_bytes):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
         trial = self._directory / TRIAL_NAME
@@ -250,7 +270,7 @@ class Ring:
             raise Refused("a segment's start is too long")
         if header.segment != message.segment:
             raise Refused("a segment's header names another segment")
-        self._check_volume()
+        self.check_volume()
         while self._kept and self._size + self._preallocate_bytes > self._capacity_bytes:
             self._evict()
         if not self.make_room(self._preallocate_bytes):
@@ -278,7 +298,8 @@ class Ring:
         )
         self._open = header.segment, epoch, file
 
-    def _check_volume(self) -> None:
+    def check_volume(self) -> None:
+        """`OSError` if the ring's volume is not there, `Refused` if it has come since the start."""
         if self._marker is not None:
             self._marker.check()
         if not self._found:
@@ -306,7 +327,8 @@ class Ring:
             try:
                 return write()
             except OSError as error:
-                if error.errno not in DISK_FULL or not self._kept or given > 2 * self._preallocate_bytes:
+                tells_all = error.errno not in DISK_FULL or isinstance(error, SyncFailed)
+                if tells_all or not self._kept or given > 2 * self._preallocate_bytes:
                     raise
                 given += self._evict()
 
@@ -329,16 +351,6 @@ class Ring:
         self._volume.unlink(kept.path)
         self._kept.remove(kept)
         self._size -= kept.size
-
-
-def is_there(marker: RingMarker | None) -> bool:
-    """Whether the ring's volume is."""
-    try:
-        if marker is not None:
-            marker.check()
-    except OSError:
-        return False
-    return True
 
 
 def segment_paths(directory: Path, *, volume: Volume = DISK) -> list[Path]:

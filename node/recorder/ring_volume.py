@@ -55,3 +55,13 @@ class RingMarker:
             return None
         with closing(file):
             return file.pread(MAX_BYTES, 0)
+
+
+def is_there(marker: RingMarker | None) -> bool:
+    """Whether the ring's volume is."""
+    try:
+        if marker is not None:
+            marker.check()
+    except OSError:
+        return False
+    return True

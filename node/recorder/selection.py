@@ -18,6 +18,8 @@ from node.recorder.ring import FIRST_BYTES, HOUR_NS, KeptSegment, Ring
 
 MOST_SEGMENTS = 4500
 """Of one order: three days of minutes, whose starts are read before anything else is done."""
+GONE = KeptSegment(Path(), 0, None)
+"""Stands for a segment that was erased."""
 REST_BYTES = 16 + fmt.MAX_HEADER_BYTES + fmt.MAX_WRAPS_BYTES - FIRST_BYTES
 
 
@@ -53,12 +55,15 @@ def select(
     store: DocumentStore,
     now_ns: int,
     retention_hours: int,
+    erased: Sequence[int] = (),
 ) -> Selection:
     """What the ring has of the interval at `now_ns`. `Refused` if nobody could say who may release it.
 
-    `retention_hours`: the mandate's in force, for what is said of footage that is not there.
+    `retention_hours`: the mandate's in force, for what is said of footage that is not there. `erased`: when segments
+    began that were erased before their time.
     """
     named = [(start, one) for one in ring.segments if (start := one.start_ns) is not None]
+    named += [(start, GONE) for start in erased]
     named.sort(key=lambda pair: pair[0])
     starts = [start for start, _ in named]
     asked = overlapping(starts, interval)
@@ -76,7 +81,8 @@ def select(
         now_ns=now_ns,
         writing_ns=ring.open_start_ns,
     )
-    return Selection(segments, missing(starts, lost, interval, around), _mandates(segments, store))
+    mandates = mandates_of([one.header for one in segments], store, what="release order")
+    return Selection(segments, missing(starts, lost, interval, around), mandates)
 
 
 def _lost(found: Selected | MissingReason | None) -> MissingReason | None:
@@ -85,20 +91,25 @@ def _lost(found: Selected | MissingReason | None) -> MissingReason | None:
 
 def _selected(kept: KeptSegment, keys: EpochKeys, now_ns: int) -> Selected | MissingReason:
     """The segment, if its epoch's key is there and its time has not come; or why it is as good as missing."""
+    if kept is GONE:
+        return "destroyed"
     if kept.epoch is None:
         return "unknown"
     entry = keys.entry(kept.epoch)
     if entry is None or entry.destroy_at_ns <= now_ns:
         return "destroyed"
     try:
-        header = _header(kept.path)
+        header = header_of(kept.path)
     except (Damaged, OSError):
         return "unknown"
     return Selected(kept.path, header, entry.epoch, entry.destroy_at_ns)
 
 
-def _header(path: Path) -> SegmentHeader:
-    """Nearly every start is within the first bytes; the rest is read if it is not."""
+def header_of(path: Path) -> SegmentHeader:
+    """A segment's; `Damaged` if it cannot be read.
+
+    Nearly every start is within the first bytes; the rest is read if it is not.
+    """
     with path.open("rb") as file:
         start = file.read(FIRST_BYTES)
         try:
@@ -107,16 +118,15 @@ def _header(path: Path) -> SegmentHeader:
             return fmt.read_start(start + file.read(REST_BYTES))[0]
 
 
-def _mandates(segments: Sequence[Selected], store: DocumentStore) -> tuple[bytes, ...]:
-    digests = list(dict.fromkeys(one.header.mandate for one in segments))
+def mandates_of(headers: Sequence[SegmentHeader], store: DocumentStore, *, what: str) -> tuple[bytes, ...]:
+    """The signed mandates that these name; `Refused` where nobody could say any more who has a say in them."""
+    digests = list(dict.fromkeys(header.mandate for header in headers))
     if len(digests) > bundle.MAX_MANDATES:
-        raise Refused(f"release order: its footage was taken under {len(digests)} mandates: ask in parts")
+        raise Refused(f"{what}: its footage was taken under {len(digests)} mandates: ask in parts")
     found = []
     for digest in digests:
         raw = store.archived_mandate(bytes.fromhex(digest.removeprefix("sha256:")))
         if raw is None or fmt.digest_text(parse(raw).digest) != digest:
-            raise Refused(
-                f"release order: the mandate {digest[:19]} of its footage is not on this node any more"
-            )
+            raise Refused(f"{what}: the mandate {digest[:19]} of its footage is not on this node any more")
         found.append(raw)
     return tuple(found)

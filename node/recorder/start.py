@@ -11,11 +11,12 @@ from node.errors import Refused
 from node.files import make_directory, sweep_unfinished
 from node.mandate.store import read_document
 from node.messages import StoredSegment
+from node.recorder.consumed import ConsumedOrders
 from node.recorder.epochs import Destruction, EpochKeys, Medium
 from node.recorder.lived_time import LivedTime
 from node.recorder.recovery import Recovered, last_written, recover
-from node.recorder.ring import Ring, is_there
-from node.recorder.ring_volume import RingMarker
+from node.recorder.ring import Ring
+from node.recorder.ring_volume import RingMarker, is_there
 from node.recorder.storage import Storage, sentence
 from node.sealing.keys import SigningKey
 from node.volume import Volume
@@ -154,12 +155,14 @@ def make_first_room(ring: Ring, storage: Storage, found: RecoveredRing) -> None:
 
 
 def entries(
-    slot: Slot, ring: Ring, found: RecoveredRing, overdue: Destruction
+    slot: Slot, ring: Ring, found: RecoveredRing, overdue: Destruction, consumed: ConsumedOrders
 ) -> Iterator[tuple[str, str, str]]:
     """What the audit log must have of this start: action, subject, reason."""
     if slot.created:
         lost = f"{ring.count} segments are here that nobody can open any more" if ring.count else "a new node"
         yield "key_slot_created", "key slot", lost
+    if consumed.was_put_back:
+        yield "orders_put_back", "used orders", "their list is not the one that the key slot knows of"
     for epoch in overdue.epochs:
         yield "epoch_destroyed", f"epoch {epoch}", "its retention was over while the node was off"
     for one in found.recovered:

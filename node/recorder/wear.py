@@ -6,12 +6,14 @@ Sources: AT24C64D, 1,000,000 write cycles a page; MB85RC256V (FRAM), 10^12 a byt
 from typing import Literal
 
 from node.clock import NS
-from node.formats.slot import SlotHeader
+from node.formats.slot import REFERENCE_BYTES, SlotHeader, slot_count
 from node.recorder.epochs import epoch_length_ns
 
 EEPROM_CYCLES = 1_000_000
 FRAM_CYCLES = 1_000_000_000_000
 WORN = 0.8
+ERASED_EPOCH_HEADER_WRITES = 1
+"""Of both copies together: the number of the key that takes over; that the order is used is one more."""
 YEAR_NS = 365 * 86_400 * NS
 
 Wear = Literal["good", "worn"]
@@ -32,12 +34,19 @@ def level(header: SlotHeader) -> Wear:
     return "worn" if used(header) >= WORN else "good"
 
 
-def header_writes_a_year(*, size: int, retention_ns: int, persist_ns: int) -> int:
-    """Of each page of a header's copy: the time floor, and two for each epoch (its number, and that it is gone)."""
+def header_writes_a_year(*, size: int, retention_ns: int, persist_ns: int, erased_epochs: int = 0) -> int:
+    """Of each page of a header's copy: the time floor, and two for each epoch (its number, and that it is gone).
+
+    `erased_epochs`: touched by erasures in that year, an order for each at the most.
+    """
     epochs = YEAR_NS // epoch_length_ns(size, retention_ns)
-    return (YEAR_NS // persist_ns + 2 * epochs) // 2
+    erased = erased_epochs * (ERASED_EPOCH_HEADER_WRITES + 1)
+    return (YEAR_NS // persist_ns + 2 * epochs + erased) // 2
 
 
-def slot_writes_a_year(*, retention_ns: int) -> int:
-    """Of each page of a slot: a key, and zeros in its place, once within the retention at the most."""
-    return 2 * (YEAR_NS // retention_ns)
+def slot_writes_a_year(*, retention_ns: int, size: int = REFERENCE_BYTES, erased_epochs: int = 0) -> int:
+    """Of each page of a slot: a key, and zeros in its place, once within the retention at the most.
+
+    Epochs go round all slots, and so do those that erasures make.
+    """
+    return 2 * (YEAR_NS // retention_ns + -(-erased_epochs // slot_count(size)))

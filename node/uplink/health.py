@@ -15,6 +15,8 @@ from node.messages import CameraReport, DarkReason, RecorderReport
 HOLD_NS: Final = 10 * NS
 COUNTER_HOLD_NS: Final = 60 * NS
 """A counter is seen only at the moment it rises."""
+LEARNING_NS: Final = 60 * NS
+"""A view with something in it is learned within seconds."""
 _RANK: Final[dict[Level, int]] = {"good": 0, "warning": 1, "bad": 2}
 _WRONGLY_DARK: Final[frozenset[DarkReason]] = frozenset({"mask_fault", "pose_lost", "time_untrusted"})
 _MIB: Final = 1 << 20
@@ -58,10 +60,12 @@ class Health:
     def __init__(self) -> None:
         self._raised: dict[str, _Raised] = {}
         self._before: Reading | None = None
+        self._learning_ns: int | None = None
+        """Since when the camera has filmed without knowing where it looks."""
 
     def judge(self, reading: Reading, *, now_ns: int) -> Verdict:
         """The level now. Nanoseconds since boot."""
-        for reason in _findings(reading, self._raised.keys()):
+        for reason in (*_findings(reading, self._raised.keys()), *self._of_pose(reading, now_ns)):
             self._raised[reason.name] = _Raised(reason, now_ns, HOLD_NS)
         if self._before is not None:
             for reason in _rises(self._before, reading):
@@ -70,6 +74,20 @@ class Health:
         self._raised = {n: r for n, r in self._raised.items() if now_ns - r.seen_ns < r.hold_ns}
         reasons = sorted((r.reason for r in self._raised.values()), key=lambda r: (-_RANK[r.level], r.name))
         return Verdict(reasons[0].level if reasons else "good", tuple(reasons))
+
+    def _of_pose(self, reading: Reading, now_ns: int) -> Iterator[Reason]:
+        camera = None if reading.camera_silent else reading.camera
+        if camera is None or camera.dark is not None or camera.pose != "learning":
+            self._learning_ns = None
+            return
+        if self._learning_ns is None:
+            self._learning_ns = now_ns
+        if now_ns - self._learning_ns >= LEARNING_NS:
+            yield Reason(
+                "pose_learning",
+                "warning",
+                "the camera sees too little to notice that it is turned: no reference",
+            )
 
 
 def _findings(now: Reading, raised: Collection[str]) -> Iterator[Reason]:

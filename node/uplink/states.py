@@ -1,6 +1,7 @@
 """The node's state as payloads, from what the daemons report. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from node.clock import TimeTrust, rfc3339
 from node.formats.payloads import (
@@ -13,11 +14,18 @@ from node.formats.payloads import (
     StatusState,
     TimeState,
     WhyDark,
+    WhyNotRecording,
     WhyOffline,
     common,
 )
-from node.messages import CameraReport, RecorderReport
+from node.messages import CameraReport, RecorderReport, Recording
 from node.uplink.outbox import Waiting
+
+_NOTHING_KEPT: Final[dict[Recording, WhyNotRecording]] = {
+    "waiting": "waiting_for_alarm",
+    "none": "no_detector",
+}
+"""Of a camera that films; one whose mandate names no alarm that can come keeps nothing ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +79,24 @@ def masks_state(view: View, stamp: Stamp) -> MasksState:
 
 
 def recording_state(view: View, stamp: Stamp) -> RecordingState:
-    """Whether and why not."""
+    """Whether, how, and why not."""
+    why_not = _why_not_recording(view)
     change_ns = view.camera.next_change_ns if view.camera else None
     return RecordingState(
         **common(stamp),
-        recording=view.dark is None,
-        reason=view.dark,
+        recording=why_not is None,
+        reason=why_not,
+        mode=view.camera.mode if view.camera else None,
         next_change=None if change_ns is None else rfc3339(change_ns),
         storage=view.recorder.storage if view.recorder else None,
         deletion=view.recorder.deletion if view.recorder else None,
     )
+
+
+def _why_not_recording(view: View) -> WhyNotRecording | None:
+    if view.camera is None or view.dark is not None:
+        return view.dark
+    return _NOTHING_KEPT.get(view.camera.recording)
 
 
 def time_state(view: View, stamp: Stamp) -> TimeState:

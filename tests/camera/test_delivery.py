@@ -284,7 +284,7 @@ def test_what_was_given_up_under_other_documents_is_a_gap_all_the_same(way: Way,
 def test_footage_without_documents_is_a_defect(papers: Papers) -> None:
     delivery = Delivery(clock=SimulatedClock(start_utc_ns=EVENING), send=lambda _: True)
     with pytest.raises(ValueError, match="documents"):
-        delivery.add(Fragment(b"i", b"f", 0, 1), Instant(EVENING, "simulated"))
+        delivery.add(Fragment(b"i", b"f", 0, 1, 0), Instant(EVENING, "simulated"))
 
 
 HAPPENS: dict[str, Callable[[Way], None]] = {

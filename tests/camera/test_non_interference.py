@@ -86,9 +86,9 @@ class Node:
         """The case's mask set, signed by two persons, and a mandate that lets it be recorded or not."""
         keys, documents, store = self._place.keys, self._place.documents, self._place.store
         mandate = decode(parse(documents.mandate).payload, Mandate)
-        mode = "continuous" if case.records else "on_alarm"
-        recording: RecordingClause = msgspec.structs.replace(mandate.recording, mode=mode)
-        mandate = msgspec.structs.replace(mandate, recording=recording)
+        if not case.records:  # on alarms that no detector tells of
+            recording: RecordingClause = msgspec.structs.replace(mandate.recording, mode="on_alarm")
+            mandate = msgspec.structs.replace(mandate, recording=recording, alarms=())
         store.commit("mandate", sign(encode(mandate), keys["controller-1"].signing))
         masks = msgspec.structs.replace(
             decode(parse(documents.masks or b"").payload, MaskSet),

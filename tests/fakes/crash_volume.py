@@ -146,6 +146,7 @@ class _Noted:
         self._path = path
         self._inode = inode
         self.size, self.pread, self.close = file.size, file.pread, file.close
+        self.forget = file.forget
 
     def pwrite(self, data: Bytes, offset: int) -> int:
         if self._volume.full and offset + len(data) > self._file.size():

@@ -138,8 +138,9 @@ class Way:
 
     def film(self, seconds: int, *, alive: bool = True) -> None:
         for _ in range(seconds):
+            now_ns = self.clock.boottime_ns()
             self.delivery.add(
-                Fragment(b"init", f"fragment {self.filmed}".encode(), self.clock.boottime_ns(), 15),
+                Fragment(b"init", f"fragment {self.filmed}".encode(), now_ns, 15, now_ns),
                 self.clock.now(),
             )
             self.filmed += 1

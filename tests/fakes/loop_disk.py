@@ -18,7 +18,7 @@ def run(*command: str) -> None:
         raise CannotRun(f"{' '.join(command)}: {done.stderr.strip() or 'failed'}")
 
 
-def new_image(path: Path, size: int) -> None:
+def new_image(path: Path, size: int, *options: str) -> None:
     """A fresh ext4 in a sparse file."""
     if os.geteuid() != 0:
         raise CannotRun("only root can mount a loop device")
@@ -26,7 +26,7 @@ def new_image(path: Path, size: int) -> None:
         raise CannotRun("there is no mkfs.ext4")
     with path.open("wb") as file:
         file.truncate(size)
-    run("mkfs.ext4", "-q", str(path))
+    run("mkfs.ext4", "-q", *options, str(path))
 
 
 @contextmanager

@@ -29,6 +29,7 @@ class _Pages:
         self._file = file
         self._part = part
         self.size, self.pread, self.close = file.size, file.pread, file.close
+        self.forget = file.forget
 
     def pwrite(self, data: Bytes, offset: int) -> int:
         taken = min(len(data), PAGE_BYTES - offset % PAGE_BYTES)

@@ -100,6 +100,8 @@ def camera_report(instance: str, *, dark: DarkReason | None = None) -> CameraRep
         events_waiting=0,
         events_dropped=0,
         messages_refused=0,
+        recording="none" if dark else "continuous",
+        mode="continuous",
     )
 
 

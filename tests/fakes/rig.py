@@ -1,9 +1,11 @@
 """A camera's pipeline put together as its daemon does it, around a scripted source; all else is the real thing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from node.analysis.events import Event
 from node.camera.encoder import X264Encoder
 from node.camera.gate import Gate
+from node.camera.on_alarm import OnAlarm
 from node.camera.painter import MaskedFrame, Painter
 from node.camera.pipeline import Pipeline
 from node.camera.segments import SealedUnder, SegmentSealer
@@ -40,6 +42,21 @@ class Watcher:
         self.finished += 1
 
 
+class Alarms(Watcher):
+    """An analyser that tells of what it was told to, when it sees the frame of that time (ns since boot)."""
+
+    def __init__(self, told: Mapping[int, Sequence[Event]]) -> None:
+        super().__init__()
+        self._told = told
+        self.on_event: Callable[[Event], None] = lambda _: None
+
+    def observe(self, frame: MaskedFrame) -> None:
+        """Tell of it."""
+        super().observe(frame)
+        for event in self._told.get(frame.sensor_ns, ()):
+            self.on_event(event)
+
+
 class Rig:
     """A pipeline under these papers, and everything around it that a test looks at; two frames a second."""
 
@@ -72,15 +89,22 @@ class Rig:
             size=geometry.main,
             aead="AES-256-GCM",
         )
+        sealer = SegmentSealer(under=under, send=send or self.messages)
+        self.on_alarm: OnAlarm | None = None
+        if papers.mandate.document.recording.mode == "on_alarm":
+            self.on_alarm = OnAlarm(mandate=papers.mandate.document, footage=sealer, clock=self.clock)
+            if isinstance(self.watcher, Alarms):
+                self.watcher.on_event = self.on_alarm.event
         self.pipeline = Pipeline(
             source=self.source,
             clock=self.clock,
             gate=gate or Gate(mandate=papers.mandate, masks=papers.masks),
             painter=Painter(_raster(papers, geometry)),
             new_encoder=(lambda: _encoder(geometry)) if record else None,
-            footage=SegmentSealer(under=under, send=send or self.messages),
+            footage=self.on_alarm or sealer,
             analyser=self.watcher,
             stages=Stages(),
+            preroll=self.on_alarm,
         )
 
     def run(self) -> None:

@@ -271,7 +271,11 @@ def slot(image: bytes) -> tuple[Json | None, dict[int, Json] | None]:
     whole = [copy for copy in copies if copy[:8] == b"STLPSLT1" and _crc_fits(copy)]
     names = ("generation", "time_floor_ns", "uptime_ns", "root", "mandate", "masks", "epoch", "approved")
     headers: list[Json] = [
-        dict(zip(names, struct.unpack(">QQQIIIII", copy[8:52]), strict=True)) for copy in whole
+        {
+            **dict(zip(names, struct.unpack(">QQQIIIII", copy[8:52]), strict=True)),
+            "used_orders": copy[52:60].hex(),
+        }
+        for copy in whole
     ]
     header = max(headers, key=lambda found: found["generation"], default=None)
     if len(image) < 4096 or len(image) % 64:

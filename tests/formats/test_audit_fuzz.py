@@ -13,7 +13,7 @@ from node.errors import Damaged
 from node.formats import audit
 from node.formats.audit import BadEntry, Head
 from node.messages import AuditCheckpoint
-from node.recorder.audit_log import lines
+from node.recorder.audit_files import lines
 
 LOGS = [vector("audit", name) for name in ("five", "escapes", "longest", "edited", "swapped", "torn")]
 FUZZ = settings(derandomize=True, deadline=None, max_examples=200)

@@ -27,7 +27,8 @@ def test_the_newer_whole_header_counts(path: Path) -> None:
             slot.read_header(image)
         return
     floors = Floors(expected.root, expected.mandate, expected.masks, expected.epoch, expected.approved)
-    header = SlotHeader(expected.generation, expected.time_floor_ns, expected.uptime_ns, floors)
+    used = bytes.fromhex(expected.used_orders)
+    header = SlotHeader(expected.generation, expected.time_floor_ns, expected.uptime_ns, floors, used)
     assert slot.read_header(image) == header
 
 

@@ -9,10 +9,10 @@ from vectors.shelf import FOLDER, SUFFIXES, vectors
 
 COUNTS = {
     "segments": (97, 82),
-    "slots": (27, 18),
+    "slots": (28, 18),
     "keys": (40, 31),
     "documents": (52, 43),
-    "audit": (50, 41),
+    "audit": (63, 52),
     "bundles": (32, 25),
     "poses": (16, 12),
 }
@@ -51,4 +51,4 @@ def test_every_test_key_says_that_it_is_one() -> None:
 
 
 def test_the_vectors_stay_small() -> None:
-    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 560_000
+    assert sum(path.stat().st_size for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*/*.*")]) < 600_000

@@ -1,7 +1,8 @@
-"""After a power cut: a real start on what is left, and the invariants C1 to C9 of FORMAT.md, each by its number."""
+"""After a power cut: a real start on what is left, and the invariants C1 to C10 of FORMAT.md, each by its number."""
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,18 +14,21 @@ from recorder.registry import GEOMETRY
 
 from node.bus import Bus, SpawnedPeers
 from node.clock import NS, SimulatedClock
-from node.errors import Damaged, Refused
+from node.errors import CannotOpen, Damaged, Refused
 from node.files import UNFINISHED
 from node.formats import audit, slot
 from node.formats import segment as fmt
+from node.formats.audit import BadEntry
 from node.messages import (
     AuditCommitted,
     DocumentAnswered,
     RecorderAlive,
     RecordsStored,
+    ReleaseEnded,
     StoredSegment,
 )
-from node.recorder.audit_log import check_audit, lines, read_checkpoint
+from node.recorder.audit_check import check_audit, read_checkpoint
+from node.recorder.audit_files import FILE_NAME, closed_name, numbered
 from node.recorder.daemon import Recorder, build
 from node.recorder.epochs import EpochKeys
 from node.recorder.recovery import Violation, check_ring, check_slot
@@ -36,6 +40,7 @@ from node.volume import DISK, Volume
 ENOUGH_WRONG = 150
 """After so many violations little more is learned: then only each so-many-th point is started on."""
 SELDOM = 25
+ERASING_STEPS = 60
 BACK_S = 60
 """How long the power is away."""
 
@@ -53,6 +58,9 @@ class Owed:
     keys: dict[int, bytes] = field(default_factory=dict)
     destroying: set[int] = field(default_factory=set)
     destroyed: set[int] = field(default_factory=set)
+    planned: bool = False
+    erased: set[str] = field(default_factory=set)
+    """Segments that were said to be erased."""
 
 
 class Ledger:
@@ -85,9 +93,11 @@ class Ledger:
             case AuditCommitted():
                 owed.entries[message.id] = message.index
             case DocumentAnswered():
-                owed.accepted += message.accepted
+                owed.accepted += message.accepted and message.kind != "erase"
             case RecorderAlive():
                 owed.alive = message
+            case ReleaseEnded():
+                owed.erased.add(self._life.orders[message.order])
 
     def _issued(self, number: int) -> None:
         op = self._life.volume.ops[number]
@@ -96,6 +106,7 @@ class Ledger:
                 self._owed.unlinked.add(name)
         if op.kind == "write" and "epochs.slot" in op.what:
             self._slot_written(op.offset, op.data)
+        self._owed.planned = self._owed.planned or "erasures.json" in op.what
         if op.kind == "write" and b'"epoch_destroyed"' in op.data:
             line = msgspec.json.decode(op.data)
             self._owed.destroyed.add(int(line["subject"].removeprefix("epoch ")))
@@ -136,6 +147,7 @@ class Aftermath:
             return [*found, Violation("C9", "start", f"{type(error).__name__}: {error}")]
         try:
             found += self._after_the_start(recorder, owed)
+            found += self._erases(recorder, clock, owed)
             found += self._goes_on(recorder)
         finally:
             recorder.close()
@@ -154,6 +166,10 @@ class Aftermath:
         for epoch in owed.destroyed & set(owed.keys):
             if owed.keys[epoch] in in_slot:
                 yield Violation("C3", f"epoch {epoch}", "reported destroyed, and there again")
+        for name, data in image.items():
+            one = name.partition("_")[2].removesuffix(".seg")
+            if one in owed.erased and data is not None and self._opens(data, in_slot):
+                yield Violation("C10", one, "it was said to be erased, and opens")
         # The epoch numbers of whole entries: a key is nobody else's.
         if len(in_slot) >= slot.MIN_BYTES:
             for entry in slot.read_slots(in_slot).values():
@@ -187,7 +203,8 @@ class Aftermath:
             footage = self._life.filmed[one]
             path = next((p for p in segment_paths(self._ring) if one in p.name), None)
             if path is None:
-                if not [name for name in owed.unlinked if one in name]:
+                gone = owed.planned and one in self._life.going
+                if not gone and not [name for name in owed.unlinked if one in name]:
                     yield Violation("C1", one, "it is not there")
                 continue
             try:
@@ -205,6 +222,45 @@ class Aftermath:
             epoch = segment.epoch
             if keys.key(epoch) is None and epoch not in owed.destroying and not self._is_due(footage):
                 yield Violation("C2", one, f"the key of epoch {epoch} is gone")
+            yield from self._lives_as_long(keys, segment, footage)
+
+    def _lives_as_long(self, keys: EpochKeys, segment: fmt.Segment, footage: Footage) -> Iterator[Violation]:
+        """As it would without any erasure: it opens, unless it is erased itself, and not longer."""
+        one, entry = footage.header.segment, keys.entry(segment.epoch)
+        if entry is None:
+            if one not in self._life.going and not self._is_due(footage):
+                yield Violation("C10", one, "it is kept, and nothing opens it")
+            return
+        if fmt.open_wraps(segment, entry.key) != (b"a wrap",):
+            yield Violation("C10", one, "its wraps are not what they were")
+        if entry.destroy_at_ns > footage.header.start_ns + RETENTION_HOURS * 3600 * NS:
+            yield Violation("C10", one, "it lives longer than it may")
+
+    def _opens(self, data: bytes, in_slot: bytes) -> bool:
+        if len(in_slot) < slot.MIN_BYTES:
+            return False
+        for entry in slot.read_slots(in_slot).values():
+            with suppress(CannotOpen, Damaged):
+                return bool(fmt.open_wraps(fmt.read(data), entry.key))
+        return False
+
+    def _erases(self, recorder: Recorder, clock: SimulatedClock, owed: Owed) -> Iterator[Violation]:
+        """What was begun is done to its end, and then is as it should be."""
+        plan = recorder._erasing._plan
+        if plan.current is None:
+            return
+        going = set(plan.current.segments)
+        for _ in range(ERASING_STEPS):
+            clock.wait_until(clock.boottime_ns() + NS // 4)
+            recorder._erasing.tend()
+            if plan.current is None:
+                break
+        else:
+            yield Violation("C10", "erasure", "it does not end")
+        if left := [path.name for path in segment_paths(self._ring) if path.name in going]:
+            yield Violation("C10", left[0], "it was erased, and is there")
+        yield from self._footage(recorder._keys, recorder._footage.stored, owed)
+        yield from self._numbered(recorder)
 
     def _is_due(self, one: Footage) -> bool:
         """Whether its key may have been destroyed by the start itself: up to one epoch early."""
@@ -260,13 +316,23 @@ class Aftermath:
         node = read_private_keys(self._folder / "node.key").signing.private.public_key()
         for violation in check_audit(path, said=said, node=node):
             yield Violation("C6", violation.where, f"{violation.number}: {violation.what}")
-        with path.open("rb") as file:
-            entries = [entry for entry, _ in audit.read(lines(file))]
+        names = [
+            *map(closed_name, numbered([one.name for one in path.parent.iterdir()], ".jsonl")),
+            FILE_NAME,
+        ]
+        whole = [
+            line for name in names for line in (path.parent / name).read_bytes().splitlines(keepends=True)
+        ]
+        try:
+            entries = [audit.parse(line, index=index) for index, line in enumerate(whole)]
+        except BadEntry as bad:
+            yield Violation("C6", f"entry {bad.index}", bad.what)
+            return
         for one, index in owed.entries.items():
             if index >= len(entries) or entries[index].id != one:
                 yield Violation("C6", f"entry {index}", "it was answered, and is not there")
         for entry in entries:
-            if entry.action in {"log_altered", "log_contradicts_checkpoint"}:
+            if entry.action in {"log_altered", "log_contradicts_checkpoint", "orders_put_back"}:
                 yield Violation("C6", f"entry {entry.index}", entry.reason)
 
     def _numbered(self, recorder: Recorder) -> Iterator[Violation]:

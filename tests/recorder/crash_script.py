@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakes.crash_volume import CrashVolume, Killed
-from recorder.footage import START_NS, Footage, footage
+from recorder.footage import MANDATE, START_NS, Footage, footage
 from recorder.registry import GEOMETRY, WIDER, Desk
 from recorder.station import CAMERA, JOINED, Station, config_in
 
 from node.bus import Bus
-from node.clock import NS
+from node.clock import NS, utc_moment
 from node.config import NodeConfig
+from node.mandate.documents import Document, ErasureOrder
 from node.mandate.example import NODE
+from node.mandate.ids import new_ulid
+from node.mandate.signatures import parse
 from node.messages import AuditRequest, CameraAlive, Daemon, DocumentArrived, Message
 from node.sealing.keys import PrivateKeys, public_halves
 from node.sealing.post import seal_to_node
@@ -32,11 +35,14 @@ def ulid(number: int) -> str:
     return f"01KAR0F2T9Z6S3X8V1{number:08d}"
 
 
-def segment(number: int, at_s: float, *, records: int = 3) -> Footage:
+def segment(number: int, at_s: float, *, records: int = 3, mandate: bytes = MANDATE) -> Footage:
     """That many seconds after the start; about 700 bytes a record, so that it has more than one sector."""
-    payloads = [bytes([number]) * 700] * records
     return footage(
-        number, start_ns=START_NS + int(at_s * NS), payloads=payloads, retention_hours=RETENTION_HOURS
+        number,
+        start_ns=START_NS + int(at_s * NS),
+        payloads=[bytes([number]) * 700] * records,
+        mandate=mandate,
+        retention_hours=RETENTION_HOURS,
     )
 
 
@@ -68,6 +74,13 @@ class Life:
     told: list[Told] = field(default_factory=list)
     steps: list[tuple[int, str]] = field(default_factory=list)
     filmed: dict[str, Footage] = field(default_factory=dict)
+    orders: dict[str, str] = field(default_factory=dict)
+    """Segments whose erasure was ordered, by the order."""
+
+    @property
+    def going(self) -> set[str]:
+        """Those segments."""
+        return set(self.orders.values())
 
     def second_at(self, ops: int) -> int:
         """When the last of so many operations was issued."""
@@ -88,6 +101,11 @@ class Office:
         self.wider = desk.next_masks(2, WIDER, "technician-1")
         self.second_mandate = desk.next_mandate(2)
         self.second_root = desk.next_root(2)
+        self._desk = desk
+
+    def signed(self, document: Document) -> bytes:
+        """By two releasers."""
+        return self._desk.signed(document, "releaser-1", "releaser-2")
 
     def sealed(self, raw: bytes) -> bytes:
         return seal_to_node(raw, node=NODE, key=self._node)
@@ -161,6 +179,7 @@ class Script:
             ("first documents", self._first_documents),
             ("a segment, the first key", lambda: self.film(1, 1)),
             ("entries for others", self.entries),
+            ("the audit log rolls over", self._rolling_over),
             ("a second epoch", lambda: self.film(2, 11 * MINUTE)),
             ("masks are widened", lambda: self.document(self._office.wider)),
             ("three more, the oldest evicted", self._evicting),
@@ -168,6 +187,8 @@ class Script:
             ("the disk is full, and empty again", self._full_twice),
             ("a new mandate and root", self._second_documents),
             ("the time floor persisted", lambda: self.station.after(11 * MINUTE)),
+            ("one of four is erased", self._erasing),
+            ("what is being written is erased", self._erasing_what_is_written),
             ("the first keys destroyed", lambda: self._until(62 * MINUTE)),
             ("a segment under a new key", lambda: self.film(9, 63 * MINUTE)),
             ("orderly end, and a second start", self.restart),
@@ -182,7 +203,7 @@ class Script:
 
     def _say(self, number: int, at_s: float, *, records: int = 3) -> Footage:
         self._until(at_s)
-        one = segment(number, at_s, records=records)
+        one = segment(number, at_s, records=records, mandate=parse(self._office.mandate).digest)
         self.life.filmed[one.header.segment] = one
         return one
 
@@ -195,6 +216,15 @@ class Script:
             self._last = AuditRequest(ulid(self._sent), "live", f"grant {self._sent}")
             self.station.tell(self._last)
         self.station.after(11)  # a checkpoint
+
+    def _rolling_over(self) -> None:
+        """A file of the log has its size."""
+        assert self.station.recorder is not None
+        log = self.station.recorder._log
+        usual, log._file_bytes = log._file_bytes, 1
+        self._sent += 1
+        self.station.tell(AuditRequest(ulid(self._sent), "live", f"grant {self._sent}"))
+        log._file_bytes = usual
 
     def document(self, raw: bytes) -> None:
         self._sent += 1
@@ -237,6 +267,39 @@ class Script:
         self.station.ask(*one.messages[:3])
         self.station.tell(CameraAlive(CAMERA, 0))
         self.station.after(16)
+
+    def _erasing(self) -> None:
+        """Its neighbours are kept, one of which is being written."""
+        first_s = 30 * MINUTE
+        for number in (13, 14):
+            self.film(number, first_s + 60 * (number - 13))
+        self.begin(15, first_s + 120)
+        self.erase(14, since_s=first_s + 60, until_s=first_s + 61)
+
+    def _erasing_what_is_written(self) -> None:
+        at_s = 35 * MINUTE
+        self.begin(16, at_s)
+        self.erase(16, since_s=at_s, until_s=at_s + 1)
+
+    def erase(self, number: int, *, since_s: float, until_s: float) -> None:
+        """Ordered, and done to its end."""
+        self.station.after(20)
+        order = ErasureOrder(
+            id=new_ulid(START_NS + self._sent),
+            node=NODE,
+            from_=utc_moment(START_NS + int(since_s * NS)),
+            to=utc_moment(START_NS + int(until_s * NS)),
+            reason="a data subject's request",
+            expires=utc_moment(START_NS + 86_400 * NS),
+        )
+        self.life.orders[order.id] = segment(number, since_s).header.segment
+        self.document(self._office.signed(order))
+        for _ in range(40):
+            self.station.after(0.2)
+
+    def begin(self, number: int, at_s: float) -> None:
+        """A segment that goes on."""
+        self.station.ask(*self._say(number, at_s).messages[:3])
 
     def _full_twice(self) -> None:
         self.full(7, 15 * MINUTE)

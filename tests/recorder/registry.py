@@ -27,10 +27,11 @@ from node.mandate.signatures import add_signature, parse, sign
 from node.mandate.store import DocumentStore
 from node.masks.geometry import Geometry, full_view
 from node.recorder.audit_desk import AuditDesk
-from node.recorder.audit_log import MAX_LOG_BYTES, AuditLog, lines
+from node.recorder.audit_files import lines
+from node.recorder.audit_log import AuditLog
 from node.recorder.epochs import EpochKeys
 from node.recorder.judge import Situation
-from node.recorder.keeper import Keeper, Verdict
+from node.recorder.keeper import Keeper, OrderKind, Verdict
 from node.recorder.release import OutletFor
 from node.recorder.storage import Storage
 from node.sealing.keys import PrivateKeys, public_halves
@@ -70,12 +71,10 @@ class Desk:
         EpochKeys.create(self.folder / "epochs.slot", size=4096).close()
         self.start()
 
-    def start(self, *, geometry: Geometry | None = GEOMETRY, log_bytes: int = MAX_LOG_BYTES) -> None:
+    def start(self, *, geometry: Geometry | None = GEOMETRY) -> None:
         """A start of the recorder, as far as the keeper is concerned."""
         self.slot = EpochKeys(self.folder / "epochs.slot")
-        self.log = AuditLog(
-            self.folder, clock=self.clock, signing=self.keys["node"].signing, most_bytes=log_bytes
-        )
+        self.log = AuditLog(self.folder, clock=self.clock, signing=self.keys["node"].signing)
         self.opened += [self.slot.close, self.log.close]
         storage = Storage(clock=self.clock, events=Unanswered(clock=self.clock, most=10))
         self.desk = AuditDesk(log=self.log, storage=storage, clock=self.clock)
@@ -89,13 +88,15 @@ class Desk:
             first_root=self.first_root,
             allow_demo_root=self.demo,
             clock=self.clock,
-            release=self.release,
+            orders=self.release,
             note=self.desk.note,
         )
         if geometry is not None:
             self.keeper.camera_looks(geometry)
 
-    def release(self, raw: bytes, situation: Situation, *, outlet_for: OutletFor | None) -> str:
+    def release(
+        self, raw: bytes, situation: Situation, *, kind: OrderKind, outlet_for: OutletFor | None
+    ) -> str:
         """What the keeper hands on of a release order."""
         self.released.append((raw, outlet_for))
         return "on its way"

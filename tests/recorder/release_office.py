@@ -54,6 +54,14 @@ class Office:
             self.station.ask(*one.messages)
         return made
 
+    def record_open(self, minute: int) -> Footage:
+        """A segment whose end has not come yet."""
+        digest = parse(self.desk.mandate).digest
+        one = footage(minute + 1, start_ns=START_NS + minute * MINUTE * NS, mandate=digest)
+        self.station.after(max(0.0, (one.header.start_ns - self.station.clock.now().utc_ns) / NS))
+        self.station.ask(*one.messages[:-2])
+        return one
+
     def order(self, *, since: float = 0, until: float = 3 * MINUTE, **changes: object) -> ReleaseOrder:
         order = ReleaseOrder(
             id=new_ulid(START_NS),

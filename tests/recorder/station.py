@@ -112,6 +112,10 @@ class Station:
         self.clock.wait_until(self.clock.boottime_ns() + int(seconds * NS))
         self.step()
 
+    def after_stop(self, seconds: float) -> None:
+        """Time passes without a recorder."""
+        self.clock.wait_until(self.clock.boottime_ns() + int(seconds * NS))
+
     def step(self, timeout_s: float = 0.0) -> bool:
         """One unit of the recorder's work."""
         assert self.recorder is not None

@@ -15,15 +15,9 @@ from node.clock import SimulatedClock
 from node.errors import Refused
 from node.formats import audit
 from node.formats.audit import AuditEntry
-from node.recorder.audit_log import (
-    MAX_LOG_BYTES,
-    REMEMBERED_IDS,
-    AuditLog,
-    LogFull,
-    check_audit,
-    lines,
-    read_checkpoint,
-)
+from node.recorder.audit_check import check_audit, read_checkpoint
+from node.recorder.audit_files import lines
+from node.recorder.audit_log import REMEMBERED_IDS, AuditLog
 
 SIGNING = signing_key("test-node")
 ID = "01KAR0F2T9Z6S3X8V1N4K7J5H0"
@@ -68,11 +62,9 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
     """Opens the log, as a start does."""
     made: list[AuditLog] = []
 
-    def open_log(*, most_bytes: int = MAX_LOG_BYTES, most_ids: int = REMEMBERED_IDS) -> AuditLog:
+    def open_log(*, most_ids: int = REMEMBERED_IDS) -> AuditLog:
         clock = SimulatedClock(start_utc_ns=START_NS)
-        made.append(
-            AuditLog(tmp_path, clock=clock, signing=SIGNING, most_bytes=most_bytes, most_ids=most_ids)
-        )
+        made.append(AuditLog(tmp_path, clock=clock, signing=SIGNING, most_ids=most_ids))
         return made[-1]
 
     yield open_log
@@ -262,16 +254,6 @@ def test_a_crash_at_any_call_leaves_all_that_was_answered(tmp_path: Path, opened
     assert set(found) == {"1", "2", "answered 2"}
     assert found == sorted(found)
     assert found.count("1") > 5
-
-
-def test_a_full_log_takes_nothing_but_what_the_recorder_says_of_itself(opened: Opener) -> None:
-    log = opened(most_bytes=8500)
-    while not log.full:
-        commit(log)
-    with pytest.raises(LogFull, match="rolled over"):
-        commit_many(log, 40)
-    size = log.size
-    assert log.note("recorder_stopped", "recorder") == size
 
 
 def commit_many(log: AuditLog, count: int) -> None:

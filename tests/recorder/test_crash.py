@@ -23,6 +23,8 @@ from node.recorder.segment_file import SegmentFile
 from node.recorder.start import open_slot
 from node.sealing.keys import verifies
 
+pytestmark = pytest.mark.timeout(300)  # the whole life, cut everywhere once for all of them
+
 Pole = tuple[Path, Path, Office, Path]
 
 
@@ -48,7 +50,7 @@ def verdict(pole: Pole, life: Life) -> Verdict:
     return crash_everywhere(life, Aftermath(life, folder / "left", run), every=40)
 
 
-@pytest.mark.parametrize("number", [f"C{n}" for n in range(1, 10)])
+@pytest.mark.parametrize("number", [f"C{n}" for n in range(1, 11)])
 def test_a_power_cut_at_any_operation_violates_no_invariant(number: str, verdict: Verdict) -> None:
     assert [wrong for wrong in verdict.wrong if wrong[1].number == number] == []
 

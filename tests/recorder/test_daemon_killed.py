@@ -16,7 +16,7 @@ from node.clock import NS, SystemClock
 from node.formats import segment as fmt
 from node.formats.audit import read
 from node.messages import AuditCommitted, AuditRequest, Message, RecorderAlive, RecordsStored, StoredSegment
-from node.recorder.audit_log import lines
+from node.recorder.audit_files import lines
 
 CHILD = """
 import sys

@@ -14,7 +14,7 @@ from node.clock import NS
 from node.errors import Damaged, Refused
 from node.formats import slot
 from node.formats.slot import EpochSlot, Floors, SlotHeader
-from node.recorder.epochs import EpochKeys
+from node.recorder.epochs import EpochKeys, SlotFull
 from node.recorder.recovery import check_slot
 
 HOUR_NS = 3600 * NS
@@ -166,11 +166,14 @@ def test_a_key_is_destroyed_once(keys: EpochKeys) -> None:
     assert keys.destroy_due(START_NS + RETENTION_NS).epochs == ()
 
 
-def test_a_destroyed_slot_is_used_again_and_its_number_is_not(path: Path, keys: EpochKeys) -> None:
-    capture(keys)
-    keys.destroy_due(START_NS + RETENTION_NS)
-    assert capture(keys, START_NS + RETENTION_NS)[0] == 2
-    assert [(index, entry.epoch) for index, entry in entries(path).items()] == [(0, 2)]
+def test_a_destroyed_slot_is_used_again_when_its_turn_comes_and_its_number_is_not(
+    path: Path, keys: EpochKeys
+) -> None:
+    for n in range(63):
+        assert capture(keys, START_NS + n * RETENTION_NS)[0] == n + 1
+        keys.destroy_due(START_NS + (n + 1) * RETENTION_NS)
+    capture(keys, START_NS + 63 * RETENTION_NS)
+    assert [(index, entry.epoch) for index, entry in entries(path).items()] == [(1, 64)]
 
 
 def test_a_full_key_slot_is_refused_and_stays_as_it_is(path: Path, keys: EpochKeys) -> None:
@@ -252,7 +255,7 @@ def test_a_number_whose_key_was_never_written_is_not_used_again(
     again = slot_file(path)
     assert again.live == frozenset()
     assert capture(again)[0] == 2
-    assert list(entries(path)) == [0]
+    assert list(entries(path)) == [1]
 
 
 def test_a_number_that_is_in_a_slot_is_not_given_again_when_a_header_copy_is_lost(
@@ -343,3 +346,49 @@ def test_a_worn_cell_does_not_keep_the_keys_of_the_others(
     assert "not what is read back" in str(destruction.trouble)
     monkeypatch.undo()
     assert keys.destroy_due(START_NS + RETENTION_NS).epochs == (2,)
+
+
+def test_a_successor_ends_with_the_epoch_that_it_takes_over_from(path: Path, keys: EpochKeys) -> None:
+    number, old = capture(keys)
+    fresh = keys.successor(number)
+    before = keys.entry(number)
+    assert before is not None
+    assert (fresh.epoch, fresh.destroy_at_ns, fresh.mandate_prefix) == (
+        2,
+        before.destroy_at_ns,
+        before.mandate_prefix,
+    )
+    assert fresh.key != old
+    assert fresh in entries(path).values()
+
+
+def test_a_successor_is_made_once_also_over_a_start(keys: EpochKeys, path: Path, slot_file: Opener) -> None:
+    number, _ = capture(keys)
+    fresh = keys.successor(number)
+    assert keys.successor(number) == fresh
+    assert slot_file(path).successor(number) == fresh
+    assert fresh.epoch == 2
+
+
+def test_what_is_filmed_while_an_epoch_has_a_successor_goes_under_that_one(keys: EpochKeys) -> None:
+    number, _ = capture(keys)
+    fresh = keys.successor(number)
+    assert capture(keys, START_NS + 1) == (fresh.epoch, fresh.key)
+    keys.destroy(number)
+    assert capture(keys, START_NS + 2) == (fresh.epoch, fresh.key)
+
+
+def test_a_key_that_is_destroyed_before_its_time_is_zeros_in_the_file(path: Path, keys: EpochKeys) -> None:
+    number, key = capture(keys)
+    other = capture(keys, mandate=bytes(32))
+    keys.destroy(number)
+    assert key not in path.read_bytes()
+    assert keys.live == {other[0]}
+    keys.destroy(number)  # once more changes nothing
+
+
+def test_a_successor_needs_a_free_slot(keys: EpochKeys) -> None:
+    made = [capture(keys, mandate=bytes([n]) * 32)[0] for n in range(62)]
+    with pytest.raises(SlotFull):
+        keys.successor(made[0])
+    assert keys.live == set(made)

@@ -165,6 +165,21 @@ def test_wear_is_what_was_computed(path: Path) -> None:
     keys.close()
 
 
+def test_erasures_wear_no_slot_as_much_as_the_header(path: Path) -> None:
+    part = Part()
+    keys = opened(path, part)
+    number, _ = capture(keys)
+    part.writes.clear()
+    for _ in range(1000):
+        fresh = keys.successor(number)
+        keys.destroy(number)
+        number = fresh.epoch
+    busiest = max(count for page, count in part.writes.items() if page >= 4)
+    assert part.writes[0] == 1000 * wear.ERASED_EPOCH_HEADER_WRITES / 2
+    assert busiest <= 2 * (1000 / slot.slot_count(SIZE) + 1)
+    keys.close()
+
+
 def test_an_eeprom_lasts_ten_years_and_fram_for_ever() -> None:
     # The reference part, at the shortest epochs that there are.
     a_year = wear.header_writes_a_year(

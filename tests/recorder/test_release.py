@@ -24,6 +24,7 @@ from node.messages import (
     ReleaseTaken,
     UplinkAlive,
 )
+from node.recorder.audit_log import AuditLog
 from node.recorder.outlets import STALLED_NS, WINDOW
 from node.recorder.ring import segment_paths
 from node.sealing.keys import fingerprint, verifies
@@ -207,6 +208,83 @@ def test_a_restart_in_the_middle_ends_the_release_and_says_so(office: Office) ->
     ended = office.delivered()
     assert (ended.order, ended.outcome, "restarted" in ended.reason) == (order.id, "stopped", True)
     assert office.log[-1].action in {"release_stopped", "recorder_started"}
+    assert "was used before" in office.ask(order).reason
+
+
+def used_orders(office: Office) -> Path:
+    return Path(office.station.config.paths.documents) / "consumed.json"
+
+
+def test_a_list_of_used_orders_that_is_put_back_lets_none_be_used_again(office: Office) -> None:
+    office.record(0)
+    first, second = office.order(until=MINUTE), office.order(until=MINUTE)
+    office.ask(first)
+    office.delivered()
+    before = used_orders(office).read_bytes()
+    assert office.ask(second).accepted
+    office.delivered()
+    office.station.stop()
+    used_orders(office).write_bytes(before)
+    log = Path(office.station.config.paths.audit) / "audit.jsonl"
+    log.unlink()  # nor does anything on the disk name it
+    log.with_name("checkpoint.json").unlink()
+    office.station.after_stop(60)
+    office.station.start()
+    assert "orders_put_back" in office.actions("orders")
+    answer = office.ask(second)
+    assert not answer.accepted
+    assert "list of used orders was put back" in answer.reason
+    later = office.order(until=MINUTE, id=new_ulid(office.station.clock.now().utc_ns + NS))
+    assert office.ask(later).accepted
+    office.delivered()
+    office.station.stop()
+    office.station.start()
+    assert "was used before" in office.ask(later).reason
+    assert office.actions("orders") == ["orders_put_back"]
+
+
+def test_an_order_that_the_log_says_was_used_is_used_whatever_else_was_put_back(office: Office) -> None:
+    office.record(0)
+    slot_path, order = Path(office.station.config.paths.epoch_slot), office.order(until=MINUTE)
+    before = slot_path.read_bytes()
+    office.ask(order)
+    office.delivered()
+    office.station.stop()
+    slot_path.write_bytes(before)
+    used_orders(office).unlink()
+    office.station.start()
+    assert "was used before" in office.ask(order).reason
+
+
+def test_so_it_is_when_the_log_has_begun_another_file_since(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.record(0)
+    slot_path, order = Path(office.station.config.paths.epoch_slot), office.order(until=MINUTE)
+    before = slot_path.read_bytes()
+    office.ask(order)
+    office.delivered()
+    office.station.stop()
+    defaults = AuditLog.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "file_bytes", 1)
+    office.station.start()
+    office.station.stop()
+    slot_path.write_bytes(before)
+    used_orders(office).unlink()
+    office.station.start()
+    log = Path(office.station.config.paths.audit)
+    assert order.id not in (log / "audit.jsonl").read_text()
+    assert "was used before" in office.ask(order).reason
+
+
+def test_a_list_of_used_orders_from_before_the_slot_knew_of_it_still_counts(office: Office) -> None:
+    office.record(0)
+    order = office.order(until=MINUTE)
+    used = [{"id": order.id, "expires_ns": START_NS + 3600 * NS, "state": "ended"}]
+    office.station.stop()
+    used_orders(office).write_bytes(msgspec.json.encode(used))
+    office.station.start()
     assert "was used before" in office.ask(order).reason
 
 
@@ -395,3 +473,18 @@ def test_a_link_on_a_medium_is_not_followed(office: Office, tmp_path: Path) -> N
     for _ in range(20):
         office.station.after(0.5)
     assert office.actions("release") == ["release_medium_failed"]
+
+
+def test_a_bad_first_file_on_a_medium_does_not_keep_the_later_ones(office: Office, tmp_path: Path) -> None:
+    office.record(0)
+    order = office.order(until=MINUTE)
+    medium = Path(office.station.config.paths.release_medium or "")
+    (medium / "a.order").symlink_to(tmp_path / "nowhere")
+    (medium / "b.order").mkdir()
+    (medium / "c.order").write_bytes(office.desk.signed(order, *TWO))
+    for _ in range(60):
+        office.station.after(0.5)
+        if (medium / f"{order.id}.bundle").exists():
+            break
+    assert read((medium / f"{order.id}.bundle").read_bytes())[1][0].is_as_told
+    assert not (medium / "a.order.answer.json").exists()

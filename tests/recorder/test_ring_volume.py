@@ -1,5 +1,6 @@
 """The ring's disk: missing, another one, read-only, failing. It is said, and tried again."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,9 +10,12 @@ import pytest
 from fakes.loop_disk import CannotRun, mounted, new_image
 from fakes.loop_disk import run as order
 from recorder.footage import START_NS, Footage, footage
+from recorder.place import Place
 from recorder.station import ULID, Station, config_in
 
 from node.errors import Refused
+from node.formats import audit
+from node.formats import segment as fmt
 from node.messages import (
     AuditCommitted,
     AuditRequest,
@@ -20,7 +24,14 @@ from node.messages import (
     RecordsStored,
     SegmentRefused,
 )
+from node.recorder.epochs import EpochKeys
+from node.recorder.recovery import check_ring, recover
 from node.recorder.ring_volume import MARKER_NAME, RingMarker, WrongVolume
+from node.recorder.segment_file import SyncFailed
+
+PAGE = 4096
+BIG, A_LITTLE = 100 * PAGE, 4 * PAGE
+JOURNAL_ROUNDS = 600
 
 
 def segment(number: int, *payloads: bytes) -> Footage:
@@ -100,10 +111,10 @@ def loop(tmp_path: Path) -> Iterator[ExitStack]:
         yield stack
 
 
-def image(folder: Path, size: int) -> Path:
+def image(folder: Path, size: int, *options: str) -> Path:
     """A fresh ext4; the test is skipped where none can be made."""
     try:
-        new_image(folder / "disk.img", size)
+        new_image(folder / "disk.img", size, *options)
     except CannotRun as reason:
         pytest.skip(f"{reason}")
     return folder / "disk.img"
@@ -143,50 +154,171 @@ def test_a_disk_that_is_read_only_is_said_and_recording_goes_on_when_it_is_not(
     assert station.violations == []
 
 
-def until_it_fails(station: Station) -> Iterator[tuple[Footage, int]]:
-    """Segments, and how many of their records were answered as stored, to the one that is refused."""
-    for number in range(1, 9):
-        one, count = segment(number, *[bytes([number]) * 400_000] * 2), 0
-        for message in one.messages:
-            (answer,) = station.ask(message)
-            if not isinstance(answer, RecordsStored):
-                yield one, count
-                return
-            count = answer.count
-        yield one, count
+class ThinDisk:
+    """An ext4 in a sparse image, on a file system that has less room than the image says that it has."""
+
+    def __init__(self, loop: ExitStack, folder: Path) -> None:
+        self._small = folder / "small"
+        self._small.mkdir()
+        self._mounted = ExitStack()
+        self.place = folder / "disk"
+        try:
+            order("mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(self._small))
+        except CannotRun as reason:
+            pytest.skip(f"{reason}")
+        loop.callback(
+            order, "umount", "--lazy", str(self._small)
+        )  # the loop device lets go of it a little later
+        self._image = image(self._small, 24 << 20, "-b", f"{PAGE}")
+        self._mounted.enter_context(mounted(self._image, self.place))
+        loop.callback(self._mounted.close)
+        self._use_the_whole_journal()
+
+    def _use_the_whole_journal(self) -> None:
+        """So that what finds no room later is film, and not the journal, which goes round in what it has."""
+        with (self.place / "something").open("wb") as file:
+            for _ in range(JOURNAL_ROUNDS):
+                file.write(b"x")
+                file.flush()
+                os.fsync(file.fileno())
+
+    @property
+    def used(self) -> int:
+        """Bytes that the image really has."""
+        return self._image.stat().st_blocks * 512
+
+    def only(self, more: int) -> None:
+        """From here on there is room for so much more."""
+        order("mount", "-o", f"remount,size={self.used + more}", str(self._small))
+
+    def mounted_anew(self) -> None:
+        """With room enough, and nothing in memory of what was before."""
+        self._mounted.close()
+        order("mount", "-o", "remount,size=32m", str(self._small))
+        self._mounted.enter_context(mounted(self._image, self.place))
 
 
-def test_a_disk_that_fails_is_said_and_costs_no_segment_before_that(
-    loop: ExitStack, tmp_path: Path, run: Path, node_key: Path
-) -> None:
-    # The image is on a file system that is full before the image is: the block device says that it cannot write.
-    small = tmp_path / "small"
-    small.mkdir()
-    try:
-        order("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small))
-    except CannotRun as reason:
-        pytest.skip(f"{reason}")
-    loop.callback(order, "umount", str(small))
-    disk_image = image(small, 24 << 20)
-    with ExitStack() as disk:
-        disk.enter_context(mounted(disk_image, tmp_path / "disk"))
-        shutil.copy(node_key, tmp_path / "node.key")
-        station = Station(config_in(tmp_path, run, ring=tmp_path / "disk" / "ring"))
-        loop.callback(station.close)
-        station.start()
-        stored = [*until_it_fails(station)]
-        assert station.answer(EventHappened, to="uplink").alarm == "high"
-        report = station.latest(RecorderReport)
-        assert report.storage != "good"
-        station.stop()
-    order("mount", "-o", "remount,size=32m", str(small))
-    loop.enter_context(mounted(disk_image, tmp_path / "disk"))
+@pytest.fixture
+def thin(loop: ExitStack, tmp_path: Path) -> ThinDisk:
+    return ThinDisk(loop, tmp_path)
+
+
+@pytest.fixture
+def on_thin(
+    thin: ThinDisk, loop: ExitStack, tmp_path: Path, run: Path, node_key: Path
+) -> tuple[ThinDisk, Station]:
+    """A recorder whose ring is on it, with one segment and another that is being written."""
+    shutil.copy(node_key, tmp_path / "node.key")
+    station = Station(config_in(tmp_path, run, ring=thin.place / "ring"))
+    loop.callback(station.close)
     station.start()
-    left = {path.stem.partition("_")[2]: path.read_bytes() for path in station.paths}
-    assert len(left) >= len(stored) - report.evicted - 1
-    for one, count in stored[
-        :-1
-    ]:  # in the last one ext4 gave up its journal, and with it blocks that it had synced
-        if one.header.segment in left:
-            assert len(one.opened(left[one.header.segment]).records) >= count
+    station.ask(*big(1).messages)
+    station.ask(*big(2).messages[:3])
+    return thin, station
+
+
+def big(number: int) -> Footage:
+    """Four large fragments, of which the first ends with a page."""
+    small = segment(number, b"")
+    start = len(fmt.start_of_file(small.opening.header, bytes(4 + len(small.opening.wraps) + 16)))
+    first = BIG - (start + len(small.frames[0]) + len(small.frames[1])) % PAGE
+    return segment(number, bytes([number]) * first, *[bytes([number]) * BIG] * 3)
+
+
+def left(station: Station) -> dict[str, tuple[int, str]]:
+    """How many records each segment has, and how it ends."""
+    found = {}
+    for number, path in enumerate(station.paths, 1):
+        opened = big(number).opened(path.read_bytes())
+        found[path.name.partition("_")[2][-7:-4].lstrip("0")] = len(opened.records), opened.ending
+    return found
+
+
+def log_of(station: Station) -> list[tuple[str, str, str]]:
+    path = Path(station.config.paths.audit) / "audit.jsonl"
+    entries = [
+        audit.parse(line, index=n) for n, line in enumerate(path.read_bytes().splitlines(keepends=True))
+    ]
+    return [(entry.action, entry.subject, entry.reason) for entry in entries]
+
+
+def test_a_sync_that_has_failed_says_yes_when_it_is_asked_again(thin: ThinDisk) -> None:
+    # Why a file ends where a sync has failed: this is Linux, and nothing of ours.
+    file = os.open(thin.place / "file", os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(file, 0, BIG)
+    os.fsync(file)
+    thin.only(0)
+    os.pwrite(file, b"x" * BIG, 0)
+    with pytest.raises(OSError, match=r"No space left|Input/output error"):
+        os.fdatasync(file)
+    os.fdatasync(file)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    there = os.pread(file, BIG, 0)
+    os.close(file)
+    assert there != b"x" * BIG
+
+
+def test_a_disk_that_fails_is_told_and_costs_nothing_that_it_had(on_thin: tuple[ThinDisk, Station]) -> None:
+    # The first page of what is written next is one that the device does not have: it takes nothing of it, and says so.
+    thin, station = on_thin
+    thin.only(0)
+    (answer,) = station.ask(big(2).messages[3])
+    assert isinstance(answer, SegmentRefused)
+    assert station.answer(EventHappened, to="uplink").alarm == "high"
+    report = station.latest(RecorderReport)
+    assert report.storage != "good"
+    assert report.evicted == 0  # which would have freed nothing there
+    assert "records_lost" not in {action for action, _, _ in log_of(station)}
+    thin.only(8 << 20)
+    station.after(11)  # what it did not take is in memory still, and is not signed for
+    assert station.latest(RecorderReport).storage == "good"
+    for _ in range(2):
+        assert left(station) == {"1": (6, "closed"), "2": (2, "recovered")}
+        assert station.violations == []
+        station.stop()
+        thin.mounted_anew()
+        station.start()
+
+
+def test_what_a_killed_recorder_could_not_keep_is_not_found_in_memory(thin: ThinDisk) -> None:
+    place = Place(thin.place, EpochKeys.create(thin.place / "epochs.slot"), preallocate_bytes=1 << 20)
+    place.directory.mkdir()
+    one, ring = big(2), place.ring()
+    for message in one.messages[:3]:
+        ring.accept(message)
+    thin.only(0)
+    with pytest.raises(SyncFailed):
+        ring.accept(one.messages[3])
+    ring.close()  # as a kill would leave it
+    place.keys.close()
+    thin.only(8 << 20)
+    assert [found.records for found in recover(place.directory, place.signing)] == [2]
+    thin.mounted_anew()
+    assert list(check_ring(place.directory, slot_image=None, node=place.node)) == []
+    assert len(one.opened(place.paths[0].read_bytes()).records) == 2
+
+
+def test_a_disk_that_took_a_part_of_a_record_and_said_all_is_found_out_when_it_fails(
+    on_thin: tuple[ThinDisk, Station],
+) -> None:
+    thin, station = on_thin
+    thin.only(BIG - A_LITTLE)
+    before = thin.used
+    (answer,) = station.ask(big(2).messages[3])
+    assert answer == RecordsStored(big(2).header.segment, 3)  # every write and the sync said yes
+    # And it is not there: the loop driver takes a write that found room for a part of it for a whole one.
+    assert thin.used - before < BIG
+    (answer,) = station.ask(big(2).messages[4])
+    assert isinstance(answer, SegmentRefused)
+    assert station.answer(EventHappened, to="uplink").alarm == "high"
+    said = (
+        "records_lost",
+        big(2).header.segment,
+        "1 of the 3 records that it said it had are not on the disk",
+    )
+    assert said in log_of(station)
+    station.stop()
+    thin.mounted_anew()
+    station.start()
+    assert left(station) == {"1": (6, "closed"), "2": (2, "recovered")}
     assert station.violations == []

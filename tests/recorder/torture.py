@@ -26,7 +26,7 @@ from node.clock import NS, SystemClock
 from node.config import NodeConfig
 from node.mandate.ids import new_ulid
 from node.messages import AuditCommitted, AuditRequest, RecordsStored
-from node.recorder.audit_log import check_audit
+from node.recorder.audit_check import check_audit
 from node.recorder.epochs import EpochKeys
 from node.recorder.recovery import check_ring, check_slot, recover
 from node.recorder.ring import segment_paths

@@ -140,3 +140,10 @@ def test_between_two_thresholds_it_stays_as_it_was(on: Reading, between: Reading
 def test_the_worst_reason_is_the_level_and_comes_first() -> None:
     reading = Reading(machine=msgspec.structs.replace(WELL, throttled=True), recorder_silent=True)
     assert judged(reading) == [("bad", ["recorder_silent", "throttled"])]
+
+
+def test_a_camera_that_films_for_a_minute_without_knowing_where_it_looks_is_a_warning() -> None:
+    learning = camera(pose="learning")
+    assert judged(*[learning] * 7, seconds=10.0) == [("good", [])] * 6 + [("warning", ["pose_learning"])]
+    assert judged(*[learning] * 3, camera(pose="session"), *[learning] * 5, seconds=10.0)[-1] == ("good", [])
+    assert judged(*[camera(pose="learning", dark="outside_hours")] * 9, seconds=10.0)[-1] == ("good", [])

@@ -71,6 +71,7 @@ def logs() -> Iterator[Made]:
     yield from _other_spellings()
     yield from _values()
     yield from _checkpoints()
+    yield from _rolled_over()
 
 
 def _good() -> Iterator[Made]:
@@ -178,6 +179,97 @@ def _checkpoints() -> Iterator[Made]:
         ("checkpoint_of_another", "signed for another log", checkpoint([*lines[:2], b"other"]), "A5"),
     ):
         yield name, data, ExpectedAudit(about, bool(violation), 5, None, None, head, checked, violation)
+
+
+def opening(before: Sequence[bytes], changes: Fields | None = None, *, owner: str = "test-node") -> Fields:
+    """The first entry of the file that follows these lines, which are a file by themselves."""
+    index, digest = len(before), sha256(before[-1]).digest()
+    heads = sha256(b"".join(sha256(line).digest() for line in before)).digest()
+    first, last = "2026-11-03T21:00:00.000Z", f"2026-11-03T21:00:{index - 1:02d}.000Z"
+    message = b"stolpe audit roll-over v1\0" + index.to_bytes(8, "big") + digest + (0).to_bytes(8, "big")
+    signature = b64(signing_key(owner).sign(message + heads + first.encode() + last.encode()))
+    told = {
+        "file": 0,
+        "first": first,
+        "last": last,
+        "heads": heads.hex(),
+        "signature": signature,
+        **(changes or {}),
+    }
+    entry = fields(index, by="recorder", action="log_continues", subject="audit-000000000000.jsonl")
+    return {**entry, "previous": digest.hex(), "before": told}
+
+
+def _second_file(before: Sequence[bytes], begin: Fields) -> list[bytes]:
+    """Three entries."""
+    lines = [spelled(begin)]
+    for index in range(len(before) + 1, len(before) + 3):
+        lines.append(spelled({**fields(index), "previous": sha256(lines[-1]).hexdigest()}))
+    return lines
+
+
+def _rolled_over() -> Iterator[Made]:
+    """A file that follows another one, by itself: what was before it was dropped."""
+    end = fields(5, by="recorder", action="log_rolled_over", subject="audit.jsonl")
+    before = chained([*FIVE, end])
+    lines = _second_file(before, opening(before))
+    head = sha256(lines[-1]).hexdigest()
+    said = checkpoint([*before, *lines])
+    yield (
+        "continues",
+        b"".join(lines),
+        ExpectedAudit("a file behind six entries that were dropped", False, 3, head=head, checkpoint=said),
+    )
+    early = checkpoint(before[:2])
+    yield (
+        "continues_checkpoint_before",
+        b"".join(lines),
+        ExpectedAudit("a checkpoint of what was dropped", False, 3, head=head, checkpoint=early),
+    )
+    ahead = checkpoint([*before, *lines, b"more"])
+    yield (
+        "continues_checkpoint_ahead",
+        b"".join(lines),
+        ExpectedAudit("signed for more than there is", True, 3, None, None, head, ahead, "A5"),
+    )
+    strange = _second_file(before, opening(before, owner="test-stranger"))
+    yield (
+        "continues_stranger",
+        b"".join(strange),
+        _unsigned("another node signed what was before it", strange),
+    )
+    for name, about, changes in (
+        ("continues_first", "another first time under the signature", {"first": "2025-11-03T21:00:00.000Z"}),
+        ("continues_last", "another last time under the signature", {"last": "2026-11-03T21:00:09.000Z"}),
+        ("continues_heads", "other heads under the signature", {"heads": "00" * 32}),
+        ("continues_file", "another file under the signature", {"file": 1}),
+    ):
+        altered = _second_file(before, opening(before, dict(changes)))
+        yield name, b"".join(altered), _unsigned(about, altered)
+    begin = opening(before)
+    told = begin["before"]
+    assert isinstance(told, dict)
+    respelled = _second_file(
+        before, {**begin, "before": {**told, "signature": other_spelling(str(told["signature"]))}}
+    )
+    yield (
+        "continues_respelled",
+        b"".join(respelled),
+        _unsigned("the unused bits of the signature are set", respelled),
+    )
+    without = _second_file(before, {k: v for k, v in begin.items() if k != "before"})
+    yield "continues_unsaid", b"".join(without), _bad("it does not say what was before it", 0, "A2", 0)
+    null = _second_file(before, {**begin, "before": None})
+    yield "continues_null", b"".join(null), _bad("before is null", 0, "A1", 0)
+    within = [*before, *lines]
+    yield "continues_within", b"".join(within), _bad("two files in one", 6, "A6", 6)
+    behind = [*before, spelled({**fields(6), "previous": sha256(before[-1]).hexdigest()})]
+    yield "behind_the_end", b"".join(behind), _bad("an entry behind the one that ends the file", 6, "A7", 6)
+
+
+def _unsigned(about: str, lines: Sequence[bytes]) -> ExpectedAudit:
+    """Every entry is well spelled and chained; whether the node said it is another question."""
+    return ExpectedAudit(about, True, len(lines), head=sha256(lines[-1]).hexdigest(), opening_violation="A6")
 
 
 def _whole(about: str, lines: Sequence[bytes]) -> ExpectedAudit:

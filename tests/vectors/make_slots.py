@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from hashlib import sha256
 
 import msgspec
 from formats.independent_reader import crc32c
@@ -10,6 +11,7 @@ from vectors.shelf import ExpectedEpoch, ExpectedHeader, ExpectedSlot
 
 DAY_NS = 86_400 * 1_000_000_000
 FLOOR_NS = 1_793_739_600_000_000_000  # 2026-11-03T21:00:00Z
+ORDER = "01KAR0F2T9Z6S3X8V1N4K7J5H0"
 EPOCHS = (1, 2)
 """The epochs that the segment vectors stand under; the key of a third one was destroyed."""
 
@@ -21,7 +23,9 @@ def epoch_key(epoch: int) -> bytes:
     return seed("epoch", str(epoch))
 
 
-def header(generation: int, epoch: int, *, magic: bytes = b"STLPSLT1", approved: int = 0) -> bytes:
+def header(
+    generation: int, epoch: int, *, magic: bytes = b"STLPSLT1", approved: int = 0, used: bytes = b""
+) -> bytes:
     """A header copy; time floor and floors follow from the generation."""
     body = struct.pack(
         ">8sQQQIIIII8s",
@@ -34,7 +38,7 @@ def header(generation: int, epoch: int, *, magic: bytes = b"STLPSLT1", approved:
         3,
         epoch,
         approved,
-        b"",
+        used,
     )
     return body + struct.pack(">I", crc32c(body))
 
@@ -81,6 +85,15 @@ def _good() -> Iterator[Made]:
     assert told.header is not None
     header_told = msgspec.structs.replace(told.header, approved=2)
     yield "approved_masks", approved, msgspec.structs.replace(told, header=header_told)
+    # FORMAT.md: SHA-256 over the domain, the oldest id that counts (none), and id and expiry of each order.
+    tag = sha256(
+        b"stolpe used orders v1\0" + bytes(8) + ORDER.encode() + struct.pack(">Q", FLOOR_NS)
+    ).digest()[:8]
+    used = image(header(4, 1, used=tag), header(3, 1), entry(1))
+    told = _expect("one order was used, which expires at the time floor", 4, 1, {0: 1})
+    assert told.header is not None
+    header_told = msgspec.structs.replace(told.header, used_orders=tag.hex())
+    yield "used_orders", used, msgspec.structs.replace(told, header=header_told)
     # FORMAT.md: destroying writes zeros.
     destroyed = image(header(4, 3), header(3, 2), entry(1), NONE, entry(3))
     yield "destroyed", destroyed, _expect("the key of epoch 2 was destroyed", 4, 3, {0: 1, 2: 3})

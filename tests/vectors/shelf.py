@@ -64,6 +64,7 @@ class ExpectedHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     masks: int
     epoch: int
     approved: int = 0
+    used_orders: str = "0" * 16
 
 
 class ExpectedEpoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -117,7 +118,8 @@ class ExpectedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 class ExpectedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An audit log: `good` entries stand before the first bad one, which is `bad_entry`, for `violation`.
 
-    `head` is that of a log without bad ones. `checkpoint` is checked with the key of `test-node`.
+    `head` is that of a log without bad ones. `checkpoint` is checked with the key of `test-node`, and so is what its
+    first entry says of what was before it (`opening_violation`).
     """
 
     about: str
@@ -128,6 +130,7 @@ class ExpectedAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     head: str | None = None
     checkpoint: AuditCheckpoint | None = None
     checkpoint_violation: str | None = None
+    opening_violation: str | None = None
 
 
 class CarriedVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

@@ -13,17 +13,17 @@ import numpy as np
 
 from node.clock import NS
 
-Finding = Literal["in_place", "moved", "strange", "unclear", "blind"]
-"""Landmarks where they belong; landmarks together elsewhere; clear edges all over, of which none is known; some edges,
-of which none is known; nothing to go by."""
+Finding = Literal["in_place", "moved", "strange", "passing", "unclear", "blind"]
+"""Landmarks where they belong; landmarks together elsewhere; clear edges all over, none of them known; the same, but
+others than a moment ago; some edges, none of them known; nothing to go by."""
 
 Moves = tuple[float, ...]
 """How far the landmarks' four corners moved, in main pixels: x, y of each."""
 
 LOOK_SECONDS = 0.9
 """A camera that is in place is looked at so often, and up to `UNEVEN_SECONDS` later: never in step with a swing."""
-UNEVEN_SECONDS = 0.25
-SOON_SECONDS = 0.3
+UNEVEN_SECONDS = 0.2
+SOON_SECONDS = 0.25
 """A camera that seems away is looked at again so soon, as long as looks are left (`MOST_LOOKS`)."""
 MOST_LOOKS = 3.0
 """One look a second is earned, and so many can be saved for a moment of doubt."""
@@ -36,6 +36,9 @@ LONGEST_GUST_SECONDS, CALM_SECONDS = 6.0, 5.0
 RETURN_LOOKS, RETURN_SECONDS = 3, 1.5
 RETURN_SHARE = 0.85
 """Of the band: who comes back must come back a little further than where it was lost."""
+PASSING_SECONDS = 4.0
+"""So long after the camera was in place what never rests may be a car that drives past close by; then it is another
+view, or somebody's hands."""
 GUST_LOOKS = 9
 FORGET_SECONDS = 5.0
 """So long after the last look at it a doubt counts no more."""
@@ -52,19 +55,34 @@ class Look:
     moves: Moves = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    """How long something has come again and again."""
+
+    first_ns: int
+    last_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        return self.last_ns - self.first_ns
+
+
 class Judgement:
     """All looks of one camera. `band_px`: how far the landmarks may move, in main pixels."""
 
     def __init__(self, *, band_px: float, confirmed: bool) -> None:
         self.band_px = band_px
-        self._confirmed = confirmed
+        self.confirmed = confirmed
+        """Whether it was found in place since it was opened."""
         self._looks_left = MOST_LOOKS
         self._last_ns: int | None = None
         self._count = 0
         self._swung_ns: int | None = None
-        self._gust_ns: tuple[int, int] | None = None
-        """When the camera was first and last away, without being in place for long between."""
+        self._gust: _Spell | None = None
+        """Of being away, without being in place for long between."""
         self._unclear = False
+        self._in_place_ns: int | None = None
+        """When it was last found there."""
         self._away: list[tuple[int, Look]] = []
         self._back: list[int] = []
         self._lately: deque[Moves] = deque(maxlen=GUST_LOOKS)
@@ -74,13 +92,13 @@ class Judgement:
     @property
     def doubtful(self) -> bool:
         """Not found in place even once since it was opened, and not there now: nothing may be shown meanwhile."""
-        return not self._confirmed and (bool(self._away) or self._unclear)
+        return not self.confirmed and (bool(self._away) or self._unclear)
 
     def reopened(self) -> None:
         """Nobody has looked for a while: it is to be found in place once again, with the very next look."""
-        self._confirmed = False
+        self.confirmed = False
         self._looks_left = MOST_LOOKS
-        self._last_ns = self._swung_ns = self._gust_ns = None
+        self._last_ns = self._swung_ns = self._gust = self._in_place_ns = None
         self._away.clear()
         self._back.clear()
         self._lately.clear()
@@ -115,10 +133,12 @@ class Judgement:
             if any(past.moves for _, past in self._away):
                 self._swung_ns = now_ns
             self._away.clear()
-            self._confirmed = True
-        elif look.finding in {"moved", "strange"}:
+            self.confirmed, self._in_place_ns = True, now_ns
+        elif look.finding in {"moved", "strange", "passing"}:
+            if look.finding == "passing" and self._was_in_place(now_ns):
+                self._away = [(ns, past) for ns, past in self._away if past.moves]  # the rest has gone by
             if look.moves:
-                self._blow(now_ns)
+                self._gust = _going_on(self._gust, now_ns)
             if look.moves and any(
                 past.moves and not _same_side(past.moves, look.moves) for _, past in self._away
             ):
@@ -138,13 +158,13 @@ class Judgement:
         looks, seconds = (GUST_AWAY_LOOKS, GUST_AWAY_SECONDS) if swings else (AWAY_LOOKS, AWAY_SECONDS)
         return len(self._away) >= looks and now_ns - self._away[0][0] >= seconds * NS
 
-    def _blow(self, now_ns: int) -> None:
-        """It is away: for how long has it been, again and again?"""
-        goes_on = self._gust_ns is not None and now_ns - self._gust_ns[1] <= CALM_SECONDS * NS
-        self._gust_ns = (self._gust_ns[0] if self._gust_ns and goes_on else now_ns), now_ns
+    def _was_in_place(self, now_ns: int) -> bool:
+        if self._in_place_ns is None and self.confirmed:
+            self._in_place_ns = now_ns  # where it has been learned a moment ago
+        return self._in_place_ns is not None and now_ns - self._in_place_ns <= PASSING_SECONDS * NS
 
     def _is_too_long_a_gust(self) -> bool:
-        return self._gust_ns is not None and self._gust_ns[1] - self._gust_ns[0] > LONGEST_GUST_SECONDS * NS
+        return self._gust is not None and self._gust.length_ns > LONGEST_GUST_SECONDS * NS
 
     def _is_leaning(self) -> bool:
         """In gusts no two looks agree; their middle tells whether the camera still hangs where it did."""
@@ -159,10 +179,11 @@ class Judgement:
         """Found again when it was well in place several times in a row."""
         if look.finding == "in_place" and furthest(look.moves) <= RETURN_SHARE * self.band_px:
             self._back.append(now_ns)
-        elif look.finding in {"moved", "strange"} or look.moves:
+        elif look.finding in {"moved", "strange", "passing"} or look.moves:
             self._back.clear()
         if len(self._back) >= RETURN_LOOKS and now_ns - self._back[0] >= RETURN_SECONDS * NS:
-            self.lost, self._confirmed, self._gust_ns = False, True, None
+            self.lost, self.confirmed = False, True
+            self._gust, self._in_place_ns = None, now_ns
             self._back.clear()
             self._lately.clear()
 
@@ -170,6 +191,12 @@ class Judgement:
 def furthest(moves: Moves) -> float:
     """How far the corner that moved furthest has moved."""
     return float(np.hypot(moves[0::2], moves[1::2]).max()) if moves else 0.0
+
+
+def _going_on(spell: _Spell | None, now_ns: int) -> _Spell:
+    """The spell with what came just now; a new one if the last was over."""
+    goes_on = spell is not None and now_ns - spell.last_ns <= CALM_SECONDS * NS
+    return _Spell(spell.first_ns if spell is not None and goes_on else now_ns, now_ns)
 
 
 def _same_side(before: Moves, now: Moves) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.camera.pose.landmarks import Landmarks, Vectors
-from node.camera.pose.structure import Field, Sight, Structure
+from node.camera.pose.structure import CELL_PX, Field, Sight, Structure, in_cells
 from node.masks.geometry import Size
 
 Shift = tuple[float, float]
@@ -20,8 +20,6 @@ Shift = tuple[float, float]
 Pose = NDArray[np.float64]
 """Shift in x and y, roll, growth."""
 
-POOL = 4
-"""Working pixels a cell of the correlation."""
 DECOYS = 24
 _REACHES_PX = (6, 4, 2)
 _NEARNESS = 0.04  # a landmark prefers an edge that is near, a little
@@ -78,7 +76,8 @@ class Matcher:
         low, high = span.min(axis=0), span.max(axis=0)
         self._corners = np.array(((low[0], low[1]), (low[0], high[1]), (high[0], low[1]), (high[0], high[1])))
         self._design = _design(self._across, self._arms)
-        self._coarse = (width // POOL, height // POOL)
+        self._all = np.arange(len(landmarks))
+        self._coarse = (width // CELL_PX, height // CELL_PX)
         self._frame = tuple(cv2.getOptimalDFTSize(side * 3 // 2) for side in self._coarse)
         self._spectrum = self._template()
         self._decoys = _ring(min(width, height) * 0.08, min(width, height) * 0.2, DECOYS)
@@ -98,7 +97,7 @@ class Matcher:
             if there.mean() > each.mean():
                 pose, each = nearer, there
         here, agreement = self._moved(pose), float(each.mean())
-        at = self._moved(pose) + self._decoys[:, None, :]
+        at = here + self._decoys[:, None, :]
         elsewhere = edges.alike(at, self._directions).mean(axis=1)
         x, y, roll, growth = (float(part) for part in pose)
         return Match(
@@ -124,32 +123,32 @@ class Matcher:
         """The best place in the whole picture."""
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
         columns, rows = self._coarse
-        canvas[:rows, :columns] = cv2.resize(structure.field, self._coarse, interpolation=cv2.INTER_AREA)
+        canvas[:rows, :columns] = in_cells(structure.field)
         spectrum = cv2.dft(canvas, flags=cv2.DFT_COMPLEX_INPUT, nonzeroRows=rows)
         both = cv2.mulSpectrums(spectrum, self._spectrum, 0, conjB=True)
         surface = cv2.dft(both, flags=cv2.DFT_INVERSE | cv2.DFT_COMPLEX_INPUT)[:, :, 0]
         y, x = divmod(int(surface.argmax()), surface.shape[1])
         dy = y - surface.shape[0] if y > surface.shape[0] // 2 else y
         dx = x - surface.shape[1] if x > surface.shape[1] // 2 else x
-        return self.near(structure, (float(dx * POOL), float(dy * POOL)))
+        return self.near(structure, (float(dx * CELL_PX), float(dy * CELL_PX)))
 
     def _template(self) -> Field:
         canvas = np.zeros((self._frame[1], self._frame[0], 2), np.float32)
-        x, y = (self._places // POOL).astype(np.intp).T
+        x, y = np.minimum(self._places // CELL_PX, np.array(self._coarse) - 1).astype(np.intp).T
         np.add.at(canvas, (y, x), np.stack((self._directions.real, -self._directions.imag), axis=1))
         return np.asarray(cv2.dft(canvas, flags=cv2.DFT_COMPLEX_INPUT), np.float32)
 
     def _moved(self, pose: Pose) -> Vectors:
-        return np.asarray(self._places + _displaced(pose, self._arms), np.float32)
+        return self._places + _displaced(pose, self._arms)
 
     def _closer(self, edges: "_Edges", pose: Pose, reach: int) -> Pose:
         """One step of fitting: each landmark looks across its edge for the steepest place in its own direction."""
         steps = np.arange(-reach, reach + 1, dtype=np.float32)
         at: Vectors = np.asarray(self._moved(pose) + steps[:, None, None] * self._across, np.float32)
-        alike, steepness = edges.alike(at, self._directions), edges.steepness(at)
+        alike, steepness = edges.seen(at, self._directions)
         found = np.maximum(alike, 0.0) * np.sqrt(steepness)
         best = (found * (1.0 - _NEARNESS * np.abs(steps))[:, None]).argmax(axis=0)
-        each = np.arange(len(best))
+        each = self._all
         clear = alike[best, each] > _CLEAR
         if int(clear.sum()) < _LEAST_CLEAR:
             return pose
@@ -175,9 +174,12 @@ class _Edges:
         found: NDArray[np.float32] = (self._field.take(flat) * directions).real * inside
         return found
 
-    def steepness(self, at: Vectors) -> NDArray[np.float32]:
-        """At each place."""
-        return self._steepness.take(self._pixels(at)[0])
+    def seen(
+        self, at: Vectors, directions: NDArray[np.complex64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same, and how steep it is there."""
+        flat, inside = self._pixels(at)
+        return (self._field.take(flat) * directions).real * inside, self._steepness.take(flat)
 
     def inside(self, at: Vectors) -> NDArray[np.bool_]:
         """Whether each place is in the picture."""
@@ -185,9 +187,8 @@ class _Edges:
 
     def _pixels(self, at: Vectors) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         width, height = self._size
-        near = (at + 0.5).astype(np.int32)  # rounds what is not negative; what is does not count
-        x, y = near[..., 0], near[..., 1]
-        inside = (at[..., 0] >= 0) & (at[..., 1] >= 0) & (x < width) & (y < height)
+        x, y = np.moveaxis((at + np.float32(0.5)).astype(np.int32), -1, 0)  # what is negative does not count
+        inside = (x.view(np.uint32) < width) & (y.view(np.uint32) < height)
         return (y * width + x) * inside, inside
 
 
@@ -197,10 +198,10 @@ def _design(normals: Vectors, arms: Vectors) -> NDArray[np.float64]:
     return np.column_stack((normals, turned, (normals * arms).sum(axis=1))).astype(np.float64)
 
 
-def _displaced(pose: Pose, arms: Vectors) -> NDArray[np.float64]:
-    x, y, roll, growth = pose
-    turned = np.stack((-arms[:, 1], arms[:, 0]), axis=1)
-    return np.asarray((x, y) + roll * turned + growth * arms)
+def _displaced(pose: Pose, arms: Vectors) -> Vectors:
+    x, y, roll, growth = (float(part) for part in pose)
+    turn = np.array(((growth, roll), (-roll, growth)), np.float32)
+    return np.asarray(arms @ turn + np.array((x, y), np.float32), np.float32)
 
 
 def _robust(design: NDArray[np.float64], across: NDArray[np.float64], pose: Pose, reach: int) -> Pose:

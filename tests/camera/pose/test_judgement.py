@@ -14,7 +14,13 @@ def moved(x: float, y: float = 0.0) -> Look:
     return Look("moved" if (x * x + y * y) ** 0.5 > BAND else "in_place", (x, y) * 4)
 
 
-PLACE, STRANGE, UNCLEAR, BLIND = moved(0), Look("strange"), Look("unclear"), Look("blind")
+PLACE, STRANGE, PASSING, UNCLEAR, BLIND = (
+    moved(0),
+    Look("strange"),
+    Look("passing"),
+    Look("unclear"),
+    Look("blind"),
+)
 
 
 def judged(*looks: tuple[float, Look], confirmed: bool = True) -> Judgement:
@@ -71,6 +77,18 @@ def test_a_swing_that_leaves_the_band_for_longer_than_a_gust_is_lost_though_it_c
     assert not judged(*calm).lost
 
 
+def test_what_passes_close_by_is_no_other_view_unless_it_never_ends() -> None:
+    passes = [(0.25 * n, STRANGE if n == 0 else PASSING) for n in range(10)]
+    assert not judged((-1.1, PLACE), *passes).lost
+    assert not judged((-1.1, PLACE), *passes, (3, PLACE), *[(4 + s, look) for s, look in passes]).lost
+    assert judged((-1.1, PLACE), *[(0.25 * n, PASSING) for n in range(16)]).lost
+    assert judged((-1.1, PLACE), *passes[:4], (1.0, STRANGE), (1.25, STRANGE), (1.5, STRANGE)).lost
+
+
+def test_after_a_while_of_nothing_recognisable_what_moves_before_the_lens_passes_no_more() -> None:
+    assert judged((-9, PLACE), (-8, BLIND), (-5, UNCLEAR), (0, STRANGE), (0.25, PASSING), (0.5, PASSING)).lost
+
+
 def test_when_it_is_opened_again_nothing_is_shown_until_it_is_in_place_or_nothing_is_to_be_seen() -> None:
     judgement = judged((0, PLACE), (1.1, PLACE))
     judgement.reopened()
@@ -115,7 +133,7 @@ def test_before_it_was_found_in_place_once_a_doubt_shows_nothing() -> None:
     assert not judged((0, STRANGE), (0.3, PLACE), (0.6, STRANGE), confirmed=False).doubtful
 
 
-FINDINGS: list[Finding] = ["in_place", "moved", "strange", "unclear", "blind"]
+FINDINGS: list[Finding] = ["in_place", "moved", "strange", "passing", "unclear", "blind"]
 
 
 @given(

@@ -1,6 +1,7 @@
 """The lock on recorded scenes: clouds, people, wind and auto-exposure trip nothing; a turn does."""
 
 import pytest
+from camera.pose.heldout import cars_close_by
 from camera.pose.scenes import CLIPS, SHARED, as_it_is, scene, turned_at
 
 from tests.fakes.turned import Pose, watched
@@ -29,6 +30,12 @@ def test_a_camera_that_slips_slowly_is_lost_when_it_leaves_a_narrow_band() -> No
     """This one slips by 12 px in half a minute, by itself."""
     clip = scene(SHARED / "clips" / "intel_car-detection.mp4")
     assert len(as_it_is(clip, guard_px=7).changes) == 1
+
+
+def test_cars_that_drive_close_past_a_plain_car_park_trip_nothing() -> None:
+    for case in cars_close_by():
+        found = watched(case.film, seconds=case.seconds, frame_rate=case.frame_rate, guard_px=8)
+        assert found.changes == []
 
 
 @pytest.mark.parametrize(
