@@ -21,6 +21,7 @@ MEANT_SO = {
     "stolpe replay --masks": "a mask set for a recorded video",
     "stolpe prove masks --mask": "a mask to be proven on a recorded video",
     "stolpe prove masks --masks": "a mask set to be proven on a recorded video",
+    "stolpe pose --masks": "the mask set whose landmarks are looked for beside its masks",
     "stolpe demo --mask": "adds a mask to a demo",
     "stolpe masks new --mask": "a polygon of the set",
     "stolpe masks new --guard-band-px": "at least 16 px, whatever is asked",
