@@ -233,11 +233,12 @@ def test_no_frame_outside_is_ever_handed_on_and_none_inside_is_missing(
     within, until_known = set[int](), set[int]()
     starts = sorted(all_gops)
     for start, after in zip(starts, [*starts[1:], times[-1] + 1], strict=True):
-        seconds = [time / NS for time in times if start <= time < after]
-        if any(begun - pre <= s <= end + post for s in seconds for begun, end, _ in alarms):
-            within.add(start)
-        if any(begun - pre <= s <= max(end + post, known) for s in seconds for begun, end, known in alarms):
-            until_known.add(start)
+        shown = [time for time in times if start <= time < after]
+        for begun, end, known in ((round(second * NS) for second in alarm) for alarm in alarms):
+            if any(begun - pre * NS <= time <= end + post * NS for time in shown):
+                within.add(start)
+            if any(begun - pre * NS <= time <= max(end + post * NS, known) for time in shown):
+                until_known.add(start)
     assert within <= kept.keys() <= until_known
 
 
