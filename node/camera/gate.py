@@ -31,6 +31,8 @@ class Gate:
         self._pose_refused = pose_refused
         self._looked_at = Interval(0, 0)
         self._open: tuple[Interval, ...] = ()
+        self._changes_not = Interval(0, 0)
+        self._change: int | None = None
 
     def dark(self, now: Instant, geometry: Geometry) -> DarkReason | None:  # noqa: PLR0911 — one a reason
         """Why the sensor must be closed; None only if everything that allows filming is there."""
@@ -58,9 +60,16 @@ class Gate:
         if self._mandate is None:
             return None
         start, end = utc_ns(self._mandate.valid_from), utc_ns(self._mandate.valid_until)
-        by_hours = next_change(self._mandate.hours, self._mandate.site, now.utc_ns)
+        by_hours = self._next_by_hours(self._mandate, now.utc_ns)
         later = [t for t in (start, end, by_hours) if t is not None and t > now.utc_ns]
         return min(later, default=None)
+
+    def _next_by_hours(self, mandate: Mandate, now_ns: int) -> int | None:
+        """Asked at every step in the dark, so it is worked out once until it comes, and anew if the clock goes back."""
+        if not self._changes_not.start_ns <= now_ns < self._changes_not.end_ns:
+            self._change = next_change(mandate.hours, mandate.site, now_ns)
+            self._changes_not = Interval(now_ns, now_ns + HOUR_NS if self._change is None else self._change)
+        return self._change
 
     def _inside_hours(self, mandate: Mandate, now_ns: int) -> bool:
         """Asked for every frame, so the hours are worked out for an hour ahead, and anew if the clock leaves it."""

@@ -181,6 +181,20 @@ def test_until_the_next_change_the_answer_stays_the_same(papers: Papers, moment:
     assert one.dark(Instant(between, "battery"), HERE) == one.dark(Instant(moment, "battery"), HERE)
 
 
+@settings(deadline=None)
+@given(moments=st.lists(st.integers(parse_rfc3339(TOO_EARLY), parse_rfc3339(NOON_AFTER)), max_size=6))
+def test_a_gate_that_was_asked_before_knows_the_next_change_as_a_fresh_one_does(
+    papers: Papers, moments: list[int]
+) -> None:
+    """Whatever way the clock was set in between; also at the change itself, and just before it."""
+    one = gate(papers)
+    for moment in moments:
+        change = one.next_change(Instant(moment, "battery"))
+        for asked in (moment, *((change - 1, change) if change is not None else ())):
+            fresh = gate(papers).next_change(Instant(asked, "battery"))
+            assert one.next_change(Instant(asked, "battery")) == fresh
+
+
 @pytest.mark.parametrize(
     ("now", "change"),
     [
