@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from recorder.place import Place
 from recorder.registry import Desk
+from recorder.release_office import Office, office_in
 from recorder.station import Station, config_in
 
 from node.mandate.example import make_keys
@@ -84,3 +85,12 @@ def station(tmp_path: Path, run: Path, node_key: Path) -> Iterator[Station]:
     made = Station(config_in(tmp_path, run))
     yield made
     made.close()
+
+
+@pytest.fixture
+def office(desk: Desk, run: Path, node_key: Path, tmp_path: Path) -> Iterator[Office]:
+    """A recorder under a mandate, with a folder as its medium, and the desk that writes orders to it."""
+    (tmp_path / "medium").mkdir()
+    made = office_in(tmp_path / "node", desk, run=run, node_key=node_key, medium=tmp_path / "medium")
+    yield made
+    made.station.close()

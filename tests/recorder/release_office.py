@@ -1,6 +1,7 @@
 """A recorder with footage, and the desk that writes release orders to it."""
 
 import io
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import msgspec
 from recorder.footage import START_NS, Footage, footage
 from recorder.registry import Desk
-from recorder.station import Station
+from recorder.station import Station, config_in
 
 from node.clock import NS
 from node.formats import audit
@@ -119,6 +120,20 @@ class Office:
 
     def actions(self, word: str) -> list[str]:
         return [entry.action for entry in self.log if word in entry.action]
+
+
+def office_in(folder: Path, desk: Desk, *, run: Path, node_key: Path, medium: Path) -> Office:
+    """One whose recorder runs, under the desk's mandate, in a folder that is made."""
+    folder.mkdir()
+    shutil.copy(node_key, folder / "node.key")
+    (folder / "root.jws.json").write_bytes(desk.first_root)
+    config = config_in(folder, run)
+    paths = msgspec.structs.replace(config.paths, release_medium=str(medium))
+    station = Station(msgspec.structs.replace(config, paths=paths))
+    station.start()
+    office = Office(station, desk)
+    assert office.send(desk.mandate).accepted
+    return office
 
 
 def read(data: bytes) -> tuple[BundleReader, list[CarriedSegment]]:

@@ -7,9 +7,10 @@ import pytest
 from fakes.crash_volume import Killed, Surviving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recorder.aftermath import BACK_S, Aftermath, Ledger
+from recorder.aftermath import BACK_S, Aftermath
 from recorder.crash_script import Office, Script, prepare
 from recorder.crash_table import offices_in, place
+from recorder.ledger import Ledger
 
 Pole = tuple[Path, Path, Office, Path]
 

@@ -1,103 +1,24 @@
 """Early erasure: who may order it, what goes and stays, what is written down, and that it is over when that is said."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from recorder.footage import START_NS, Footage
-from recorder.registry import Desk
-from recorder.release_office import MINUTE, TWO, Office, manifest_of, moment, read
-from recorder.station import Station, config_in
+from recorder.erasure_office import ask, erasure, filmed, later, of, opens, over
+from recorder.footage import START_NS
+from recorder.release_office import MINUTE, TWO, Office, manifest_of, read
 
 from node.clock import NS
-from node.errors import CannotOpen
 from node.formats import segment as fmt
 from node.formats import slot
 from node.formats.bundle import Missing
-from node.mandate.documents import ErasureOrder, Mandate, decode
-from node.mandate.example import NODE
-from node.mandate.ids import new_ulid
-from node.mandate.signatures import parse
-from node.messages import DocumentAnswered, EventHappened, ReleaseEnded
+from node.messages import EventHappened
 from node.recorder.erasing import ATTEMPTS
 from node.recorder.segment_file import NEW
 from node.sealing.keys import verifies
 
 HOUR_NS = 3600 * NS
-
-
-@pytest.fixture
-def office(desk: Desk, run: Path, node_key: Path, tmp_path: Path) -> Iterator[Office]:
-    folder = tmp_path / "node"
-    folder.mkdir()
-    shutil.copy(node_key, folder / "node.key")
-    (folder / "root.jws.json").write_bytes(desk.first_root)
-    (folder / "medium").mkdir()
-    config = config_in(folder, run)
-    paths = msgspec.structs.replace(config.paths, release_medium=str(folder / "medium"))
-    station = Station(msgspec.structs.replace(config, paths=paths))
-    station.start()
-    office = Office(station, desk)
-    assert office.send(desk.mandate).accepted
-    yield office
-    station.close()
-
-
-def erasure(*, since: float = MINUTE, until: float = 2 * MINUTE, **changes: object) -> ErasureOrder:
-    order = ErasureOrder(
-        id=new_ulid(START_NS),
-        node=NODE,
-        from_=moment(since),
-        to=moment(until),
-        reason="request 7 of a data subject",
-        expires=moment(86_400),
-    )
-    return msgspec.structs.replace(order, **changes)
-
-
-def ask(office: Office, order: ErasureOrder, *signers: str) -> DocumentAnswered:
-    return office.send(office.desk.signed(order, *(signers or TWO)))
-
-
-def over(office: Office) -> ReleaseEnded:
-    """Work until it is said to be done."""
-    for _ in range(400):
-        office.station.after(0.2)
-        for message in office.heard():
-            if isinstance(message, ReleaseEnded):
-                office.acknowledge(message)
-                return message
-    raise AssertionError("it does not end")
-
-
-def later(office: Office, seconds: float = 30) -> None:
-    """So that what was filmed last is old enough to be erased."""
-    office.station.after(seconds)
-
-
-def opens(office: Office, one: Footage, data: bytes, *, image: bytes | None = None) -> bool:
-    """Whether any key of the slot lifts that file's layer."""
-    there = image or Path(office.station.config.paths.epoch_slot).read_bytes()
-    segment = fmt.read(data)
-    for entry in slot.read_slots(there).values():
-        try:
-            return fmt.open_wraps(segment, entry.key) == (b"a wrap",) and bool(one.opened(data).records)
-        except CannotOpen:
-            continue
-    return False
-
-
-def filmed(office: Office, *minutes: int) -> tuple[list[Footage], dict[str, bytes]]:
-    """Segments, and what the disk has of them before anything is erased."""
-    made = office.record(*minutes)
-    later(office)
-    return made, {path.name: path.read_bytes() for path in office.station.paths}
-
-
-def of(one: Footage, files: dict[str, bytes]) -> bytes:
-    return next(data for name, data in files.items() if one.header.segment in name)
 
 
 def test_the_erased_minute_is_gone_and_what_was_before_and_after_still_opens(office: Office) -> None:
@@ -216,79 +137,6 @@ def test_a_dry_run_names_what_would_go_and_touches_nothing(office: Office) -> No
     assert {path: path.read_bytes() for path in office.station.paths} == files
     assert office.log[-1].action == "erasure_tried"
     assert office.log[-1].reason.startswith("signed by releaser-1, releaser-2")
-
-
-@pytest.mark.parametrize(
-    ("changes", "signers", "reason"),
-    [
-        ({}, ("releaser-1",), "signed by 1 of the 2 releasers"),
-        ({}, ("releaser-1", "operator-1"), "has no say"),
-        ({}, ("releaser-1", "controller-1"), "has no say"),
-        ({"node": "n-other"}, TWO, "it is for node n-other"),
-        ({"expires": moment(0)}, TWO, "it has expired"),
-        ({"from_": moment(-7200), "to": moment(-3600)}, TWO, "nothing to erase"),
-        ({"to": moment(1000)}, TWO, "its interval is not over yet"),
-        ({"from_": moment(2 * MINUTE + 29), "to": moment(2 * MINUTE + 30)}, TWO, "not over yet"),
-    ],
-)
-def test_an_order_that_is_not_good_is_refused_with_the_reason_and_logged(
-    changes: dict[str, object], signers: tuple[str, ...], reason: str, office: Office
-) -> None:
-    filmed(office, 0, 1, 2)
-    answer = ask(office, msgspec.structs.replace(erasure(), **changes), *signers)
-    assert (answer.accepted, answer.kind) == (False, "erase")
-    assert reason in answer.reason
-    assert (office.log[-1].action, office.log[-1].subject) == ("document_refused", "erase")
-    assert reason in office.log[-1].reason
-    office.station.after(60)
-    assert len(office.station.paths) == 3
-
-
-def test_one_person_does_not_sign_twice(office: Office) -> None:
-    filmed(office, 0, 1, 2)
-    told = msgspec.json.decode(office.desk.signed(erasure(), *TWO))
-    told["signatures"][1] = told["signatures"][0]
-    answer = office.send(msgspec.json.encode(told))
-    assert not answer.accepted
-    assert "signed twice by one person" in answer.reason
-
-
-def test_an_order_is_used_once_also_after_a_restart(office: Office) -> None:
-    filmed(office, 0, 1, 2)
-    order = erasure()
-    assert ask(office, order).accepted
-    assert "footage is being erased" in ask(office, order).reason
-    over(office)
-    assert "was used before" in ask(office, order).reason
-    office.station.stop()
-    office.station.start()
-    assert "was used before" in ask(office, order).reason
-
-
-def test_a_person_who_was_revoked_since_erases_nothing(office: Office) -> None:
-    filmed(office, 0, 1, 2)
-    mandate = decode(parse(office.desk.mandate).payload, Mandate)
-    people = tuple(
-        msgspec.structs.replace(person, roles=(*person.roles, "releaser"))
-        if person.id in {"operator-1", "approver-1"}
-        else person
-        for person in mandate.people
-    )
-    after = office.desk.next_mandate(2, people=people, revoked_people=("releaser-2",))
-    assert office.send(after).accepted
-    assert "releaser-2, who was revoked since" in ask(office, erasure()).reason
-
-
-def test_neither_of_release_and_erasure_begins_while_the_other_is_under_way(office: Office) -> None:
-    filmed(office, 0, 1, 2)
-    release = office.order(until=MINUTE)
-    assert office.ask(release).accepted
-    assert "a release is on its way" in ask(office, erasure()).reason
-    office.delivered()
-    assert ask(office, erasure()).accepted
-    assert "footage is being erased" in office.ask(office.order(until=MINUTE)).reason
-    over(office)
-    assert office.ask(office.order(until=MINUTE)).accepted
 
 
 def test_a_release_afterwards_says_that_the_minute_was_destroyed(office: Office) -> None:

@@ -1,16 +1,13 @@
 """A medium that hangs: everything else goes on, it is said, and when it answers again it is used again."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
 import pytest
 from fakes.loop_disk import CannotRun, mounted, new_image, run
 from recorder.registry import Desk
-from recorder.release_office import MINUTE, TWO, Office, read
-from recorder.station import Station, config_in
+from recorder.release_office import MINUTE, TWO, Office, office_in, read
 
 from node.messages import AuditCommitted, AuditRequest
 
@@ -45,18 +42,9 @@ def medium(tmp_path: Path) -> Iterator[Medium]:
 
 @pytest.fixture
 def office(medium: Medium, desk: Desk, run: Path, node_key: Path, tmp_path: Path) -> Iterator[Office]:
-    folder = tmp_path / "node"
-    folder.mkdir()
-    shutil.copy(node_key, folder / "node.key")
-    (folder / "root.jws.json").write_bytes(desk.first_root)
-    config = config_in(folder, run)
-    paths = msgspec.structs.replace(config.paths, release_medium=str(medium.place))
-    station = Station(msgspec.structs.replace(config, paths=paths))
-    station.start()
-    office = Office(station, desk)
-    assert office.send(desk.mandate).accepted
-    yield office
-    station.close()
+    made = office_in(tmp_path / "node", desk, run=run, node_key=node_key, medium=medium.place)
+    yield made
+    made.station.close()
 
 
 def until(office: Office, come: Callable[[], bool]) -> None:
