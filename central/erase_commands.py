@@ -7,12 +7,9 @@ import typer
 
 from central.erasing import Sending, Wish, in_words, new_erasure, send
 from central.office_session import OfficeSession
-from central.order_file import sign_order
-from node.clock import NS, SystemClock, parse_rfc3339
+from central.order_file import expiry_ns, mandate_in, sign_order, write_order
+from node.clock import SystemClock, parse_rfc3339
 from node.errors import printable
-from node.files import create_whole
-from node.mandate.documents import ErasureOrder, Mandate, decode, encode
-from node.mandate.signatures import parse
 from node.mandate.store import read_document
 from node.sealing.keys import public_halves, read_jwk_set
 
@@ -49,21 +46,16 @@ def request_command(
     hours: Annotated[int, typer.Option(min=1, max=24 * 30, help="how long the node may act on it")] = 24,
 ) -> None:
     """Write an erasure order. It asks for nothing before enough releasers have signed it."""
-    data = read_document(mandate)
-    under = decode(parse(data).payload if b'"signatures"' in data else data, Mandate)
-    now_ns = SystemClock().now().utc_ns
+    under, now_ns = mandate_in(mandate), SystemClock().now().utc_ns
     wish = Wish(
         node=node,
         from_ns=parse_rfc3339(since),
         until_ns=parse_rfc3339(until),
         reason=reason,
-        expires_ns=(now_ns // NS + hours * 3600) * NS,
+        expires_ns=expiry_ns(now_ns, hours),
         dry_run=dry_run,
     )
-    order = decode(encode(new_erasure(wish, under, now_ns=now_ns)), ErasureOrder)
-    create_whole(out, encode(order))
-    who = ", ".join(under.with_role("releaser"))
-    typer.echo(f"{out}: order {order.id}, to be signed by {under.release.threshold} of {who}")
+    write_order(new_erasure(wish, under, now_ns=now_ns), out, under=under)
 
 
 def sign_command(

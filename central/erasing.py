@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from central.office_session import OfficeSession
+from central.orders import must_be_of_use
 from node.clock import NS, Clock, rfc3339, utc_moment, utc_ns
 from node.errors import Damaged, Refused
 from node.formats import payloads
@@ -35,10 +36,7 @@ class Wish:
 
 def new_erasure(wish: Wish, mandate: Mandate, *, now_ns: int) -> ErasureOrder:
     """The unsigned order; `Refused` if no node would take it."""
-    if wish.node not in mandate.nodes:
-        raise Refused(f"the mandate is not for node {wish.node}")
-    if wish.expires_ns <= now_ns:
-        raise Refused("the order has expired before it is signed")
+    must_be_of_use(mandate, node=wish.node, expires_ns=wish.expires_ns, now_ns=now_ns)
     if wish.until_ns > now_ns:
         raise Refused("the interval is not over yet: nobody erases what is still to be filmed")
     return ErasureOrder(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from node.errors import CannotOpen, Damaged, Refused
+from node.files import read_bounded
 from node.formats import segment as fmt
 from node.formats import slot
 from node.formats.bundle_reader import CarriedSegment
@@ -80,13 +81,7 @@ def epoch_keys(path: Path | None) -> dict[int, bytes]:
     """The epoch keys that a key slot still has, by epoch."""
     if path is None:
         raise Refused("no key slot beside the ring: name it with --slot")
-    try:
-        with path.open("rb") as file:
-            image = file.read(MAX_SLOT_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
-    if len(image) > MAX_SLOT_BYTES:
-        raise Refused(f"{path}: too large for a key slot")
+    image = read_bounded(path, most=MAX_SLOT_BYTES, what="a key slot")
     slot.read_header(image)
     return {entry.epoch: entry.key for entry in slot.read_slots(image).values()}
 

@@ -21,15 +21,20 @@ class Asked:
     expires_ns: int
 
 
+def must_be_of_use(mandate: Mandate, *, node: str, expires_ns: int, now_ns: int) -> None:
+    """`Refused` if no node would take an order for that node of the mandate, until then."""
+    if node not in mandate.nodes:
+        raise Refused(f"the mandate is not for node {node}")
+    if expires_ns <= now_ns:
+        raise Refused("the order has expired before it is signed")
+
+
 def new_order(asked: Asked, mandate: Mandate, *, now_ns: int) -> ReleaseOrder:
     """The unsigned order; `Refused` if no node would take it."""
-    if asked.node not in mandate.nodes:
-        raise Refused(f"the mandate is not for node {asked.node}")
+    must_be_of_use(mandate, node=asked.node, expires_ns=asked.expires_ns, now_ns=now_ns)
     if asked.recipient not in mandate.release.recipients:
         known = ", ".join(mandate.release.recipients)
         raise Refused(f"{asked.recipient} is not a recipient of the mandate: it names {known}")
-    if asked.expires_ns <= now_ns:
-        raise Refused("the order has expired before it is signed")
     return ReleaseOrder(
         id=new_ulid(now_ns),
         node=asked.node,

@@ -12,16 +12,15 @@ from central.desk_commands import open_command
 from central.fetching import Fetch, Ordered, fetch
 from central.office_session import OfficeSession
 from central.opening import START_BYTES, epoch_keys
-from central.order_file import sign_order
+from central.order_file import expiry_ns, mandate_in, sign_order, write_order
 from central.orders import Asked, in_words, new_order
 from central.salvage import Card, salvage
-from node.clock import NS, SystemClock, parse_rfc3339, rfc3339
+from node.clock import SystemClock, parse_rfc3339, rfc3339
 from node.errors import Damaged, Refused, printable
-from node.files import create_whole, sync_directory
+from node.files import sync_directory
 from node.formats import segment as fmt
 from node.formats.bundle_reader import BundleReader, CarriedSegment
-from node.mandate.documents import Mandate, ReleaseOrder, decode, encode
-from node.mandate.signatures import parse
+from node.mandate.documents import ReleaseOrder, decode
 from node.mandate.store import read_document
 from node.sealing.keys import public_halves, read_jwk_set, read_private_keys
 
@@ -68,21 +67,16 @@ def request_command(
     hours: Annotated[int, typer.Option(min=1, max=24 * 30, help="how long the node may act on it")] = 24,
 ) -> None:
     """Write a release order. It asks for nothing before enough releasers have signed it."""
-    data = read_document(mandate)
-    under = decode(parse(data).payload if b'"signatures"' in data else data, Mandate)
-    now_ns = SystemClock().now().utc_ns
+    under, now_ns = mandate_in(mandate), SystemClock().now().utc_ns
     asked = Asked(
         node=node,
         from_ns=parse_rfc3339(since),
         until_ns=parse_rfc3339(until),
         case=case,
         recipient=recipient,
-        expires_ns=(now_ns // NS + hours * 3600) * NS,
+        expires_ns=expiry_ns(now_ns, hours),
     )
-    order = decode(encode(new_order(asked, under, now_ns=now_ns)), ReleaseOrder)
-    create_whole(out, encode(order))
-    who = ", ".join(under.with_role("releaser"))
-    typer.echo(f"{out}: order {order.id}, to be signed by {under.release.threshold} of {who}")
+    write_order(new_order(asked, under, now_ns=now_ns), out, under=under)
 
 
 def sign_command(

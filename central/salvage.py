@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 from central.opening import MAX_SLOT_BYTES, START_BYTES
 from node.clock import Instant, utc_ns
 from node.errors import Damaged, Refused
+from node.files import read_bounded
 from node.formats import bundle, slot
 from node.formats import segment as fmt
 from node.formats.bundle import BundledSegment, BundleWriter, Manifest, MissingReason, SegmentState
@@ -117,10 +118,7 @@ def _lost(one: _Kept | _Unread, now_ns: int) -> MissingReason | None:
 
 
 def _segments(card: Card, say: Callable[[str], None]) -> Iterator[_Kept | _Unread]:
-    with card.slot.open("rb") as file:
-        image = file.read(MAX_SLOT_BYTES + 1)
-    if len(image) > MAX_SLOT_BYTES:
-        raise Refused(f"{card.slot}: too large for a key slot")
+    image = read_bounded(card.slot, most=MAX_SLOT_BYTES, what="a key slot")
     slot.read_header(image)
     epochs = {entry.epoch: entry for entry in slot.read_slots(image).values()}
     for path in sorted(card.ring.glob("*.seg")):

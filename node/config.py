@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from node.errors import Refused
+from node.files import read_bounded
 from node.names import Name
 
 MAX_CONFIG_BYTES = 64 * 1024
@@ -102,13 +103,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_config(path: Path) -> NodeConfig:
     """The configuration, or `Refused` with file and key."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
-    if len(data) > MAX_CONFIG_BYTES:
-        raise Refused(f"{path}: too large for a configuration")
+    data = read_bounded(path, most=MAX_CONFIG_BYTES, what="a configuration")
     try:
         return msgspec.toml.decode(data, type=NodeConfig)
     except (

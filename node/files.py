@@ -34,6 +34,18 @@ def create_whole(path: Path, data: bytes, *, mode: int = 0o644, volume: Volume =
     volume.sync_directory(path.parent)
 
 
+def read_bounded(path: Path, *, most: int, what: str) -> bytes:
+    """The bytes of a file that a person named, `what` it is to be; `Refused` if it cannot be read, or is longer."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from error
+    if len(data) > most:
+        raise Refused(f"{path}: too large for {what}")
+    return data
+
+
 def make_directory(path: Path, *, mode: int, volume: Volume = DISK) -> None:
     """A directory that lasts, with those above it that are missing; one that is there stays as it is."""
     if not volume.exists(path.parent):

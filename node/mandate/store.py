@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from node.errors import Refused
-from node.files import replace_whole
+from node.files import read_bounded, replace_whole
 from node.mandate.signatures import MAX_DOCUMENT_BYTES, parse
 from node.volume import DISK, Volume
 
@@ -113,11 +113,4 @@ class DocumentStore:
 
 def read_document(path: Path) -> bytes:
     """The bytes of a document file that a person named, or `Refused`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_DOCUMENT_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise Refused(f"{path}: too large for a document")
-    return data
+    return read_bounded(path, most=MAX_DOCUMENT_BYTES, what="a document")

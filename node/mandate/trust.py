@@ -111,8 +111,7 @@ def grant(data: bytes, *, under: Mandate, node: str, now_ns: int, used: Collecti
         raise Refused("grant: the mandate allows a live look on an alarm only")
     if document.reason.alarm is None and document.reason.text is None:
         raise Refused("grant: a reason is needed, an alarm or words")
-    _once("grant", document.id, document.node, node=node, used=used)
-    _not_expired("grant", utc_ns(document.expires), now_ns)
+    _may_be_obeyed("grant", document, node=node, used=used, now_ns=now_ns)
     return _believed(document, signed, signers)
 
 
@@ -135,8 +134,7 @@ def order(
     signers = _signed_by_releasers("release order", signed, under, revoked)
     if document.recipient not in under.release.recipients:
         raise Refused(f"release order: {document.recipient} is not a recipient of the mandate")
-    _once("release order", document.id, document.node, node=node, used=used)
-    _not_expired("release order", utc_ns(document.expires), now_ns)
+    _may_be_obeyed("release order", document, node=node, used=used, now_ns=now_ns)
     return _believed(document, signed, signers)
 
 
@@ -153,8 +151,7 @@ def erasure(
     signed = parse(data)
     document = decode(signed.payload, ErasureOrder)
     signers = _signed_by_releasers("erasure order", signed, under, revoked)
-    _once("erasure order", document.id, document.node, node=node, used=used)
-    _not_expired("erasure order", utc_ns(document.expires), now_ns)
+    _may_be_obeyed("erasure order", document, node=node, used=used, now_ns=now_ns)
     return _believed(document, signed, signers)
 
 
@@ -245,13 +242,13 @@ def _enough(voices: int, threshold: int, who: str) -> None:
         raise Refused(f"signed by {voices} of the {threshold} {who} that are needed")
 
 
-def _once(what: str, document_id: str, for_node: str, *, node: str, used: Collection[str]) -> None:
-    if for_node != node:
-        raise Refused(f"{what}: it is for node {for_node}, this is {node}")
-    if document_id in used:
-        raise Refused(f"{what}: {document_id} was used before")
-
-
-def _not_expired(what: str, expires_ns: int, now_ns: int) -> None:
-    if now_ns >= expires_ns:
+def _may_be_obeyed(
+    what: str, document: Grant | ReleaseOrder | ErasureOrder, *, node: str, used: Collection[str], now_ns: int
+) -> None:
+    """By this node, once, until it expires."""
+    if document.node != node:
+        raise Refused(f"{what}: it is for node {document.node}, this is {node}")
+    if document.id in used:
+        raise Refused(f"{what}: {document.id} was used before")
+    if now_ns >= utc_ns(document.expires):
         raise Refused(f"{what}: it has expired")

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from node.errors import Damaged, Refused
+from node.files import read_bounded
 from node.formats import audit
 from node.formats.audit import AuditEntry, BadEntry, Head
 from node.messages import AuditCheckpoint
@@ -171,13 +172,7 @@ def check_audit(
 
 def read_checkpoint(path: Path) -> AuditCheckpoint:
     """A checkpoint's file, or `Refused`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CHECKPOINT_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
-    if len(data) > MAX_CHECKPOINT_BYTES:
-        raise Refused(f"{path}: too large for a checkpoint")
+    data = read_bounded(path, most=MAX_CHECKPOINT_BYTES, what="a checkpoint")
     try:
         said = msgspec.json.decode(data, type=AuditCheckpoint)
         audit.head_of(said)

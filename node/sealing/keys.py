@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey
 
 from node.errors import Refused
-from node.files import create_whole
+from node.files import create_whole, read_bounded
 from node.names import Name
 
 Kem = Literal["MLKEM768-X25519", "X25519"]
@@ -185,13 +185,7 @@ def read_private_keys(path: Path) -> PrivateKeys:
 
 def read_jwk_set(path: Path) -> JwkSet:
     """A key file's JWK Set, bounded and checked for its shape only."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_KEY_FILE_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
-    if len(data) > MAX_KEY_FILE_BYTES:
-        raise Refused(f"{path}: too large for a key file")
+    data = read_bounded(path, most=MAX_KEY_FILE_BYTES, what="a key file")
     try:
         return msgspec.json.decode(data, type=JwkSet)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
