@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import cv2
+
 from node.bus import Bus
 from node.camera.delivery import Delivery
 from node.camera.documents import Documents
@@ -57,6 +59,7 @@ def build(
     hung: Callable[[str], None] = end_process,
 ) -> "CameraDaemon":
     """The daemon of this configuration. `new_source` replaces its camera; `hung` is told of a camera that hangs."""
+    cv2.setNumThreads(1)  # what is done with one frame is small, and the other cores are the encoder's
     instance = new_ulid(clock.now().utc_ns)
     delivery = Delivery(clock=clock, send=partial(bus.send, to="recorder"))
     events = EventReports(clock=clock, send=partial(bus.send, to="uplink"))

@@ -95,9 +95,9 @@ def _read_only(size: Size) -> Picture:
 
 
 def _paint(picture: Picture, plan: _StreamPlan) -> None:
-    """Every plane must lie as planned: into another layout OpenCV would paint a copy, and say nothing.
+    """Every plane must lie as planned; memory in an order that OpenCV cannot write it refuses by itself.
 
-    A tenth of a picture is painted in 30 us, so a microsecond of Python is seen: loops stand here unrolled.
+    A tenth of a picture is painted in 35 us, so a microsecond of Python is seen: loops stand here unrolled.
     """
     luma, chroma = picture.luma, picture.chroma
     shapes = tuple([plane.shape for plane in chroma])

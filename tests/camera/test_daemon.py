@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import cv2
 import msgspec
 import pytest
 
@@ -48,6 +50,16 @@ def node(place: NodePlace) -> Iterator[Node]:
     node = Node(place)
     yield node
     node.close()
+
+
+def test_opencv_works_in_one_thread_of_the_camera(place: NodePlace) -> None:
+    cv2.setNumThreads(2)
+    try:
+        with closing(Node(place)) as node:
+            node.start()
+            assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(1)
 
 
 def test_before_the_recorder_has_said_what_counts_the_sensor_stays_closed(node: Node) -> None:
