@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, also after a power cut or on a full disk."""
 
+import errno
 import secrets
 from contextlib import closing
 from pathlib import Path
@@ -70,7 +71,13 @@ def sync_directory(directory: Path) -> None:
 def _written(path: Path, data: bytes, mode: int, volume: Volume) -> Path:
     """A synced file with `data` beside `path`, or nothing."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
-    file = volume.create(temporary, mode=mode)
+    try:
+        file = volume.create(temporary, mode=mode)
+    except (
+        FileNotFoundError
+    ) as error:  # whoever reads of it named the folder, and never saw the temporary name
+        what = "No such file or directory: make the folder first"
+        raise FileNotFoundError(errno.ENOENT, what, str(path.parent)) from error
     try:
         with closing(file):
             write_all(file, data, 0)

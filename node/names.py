@@ -9,6 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from node.errors import Refused
+
 _NAME = r"[a-z0-9][a-z0-9-]{0,47}"
 
 Name = Annotated[str, Meta(pattern=rf"^{_NAME}$(?!\n)")]
@@ -21,3 +23,9 @@ Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$(?!\n)")]
 def is_name(text: str) -> bool:
     """Whether the text can be a `Name`."""
     return re.fullmatch(_NAME, text) is not None
+
+
+def check_id(text: str) -> None:
+    """`Refused` unless the text, which a person wrote, can be a `Name`."""
+    if not is_name(text):
+        raise Refused(f"{text!r} cannot be an id: a-z, 0-9 and -, at most 48 characters, like p-31")

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from node.errors import Refused
-from node.names import is_name
+from node.names import check_id
 from node.sealing.keys import (
     Kem,
     kem_of,
@@ -35,8 +35,7 @@ def new_command(
     kem: Annotated[Kem, typer.Option(help="X25519 alone falls to a quantum computer")] = "MLKEM768-X25519",
 ) -> None:
     """Make a key pair to sign with and one that things are sealed to."""
-    if not is_name(owner):
-        raise Refused(f"{owner!r} cannot be an id: a-z, 0-9 and -, at most 48 characters, like p-31")
+    check_id(owner)
     if not out.name:
         raise Refused(f"{out}: name a file, not a folder")
     public = write_key_files(out, new_keys(owner, kem=kem))

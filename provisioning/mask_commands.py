@@ -9,12 +9,24 @@ import typer
 from node.clock import NS, SystemClock, utc_moment
 from node.errors import Refused, one_line
 from node.files import create_whole
-from node.mandate.documents import Fractions, Mandate, MaskPolygon, MaskSet, Zone, decode, encode
+from node.mandate.documents import (
+    LAST_VERSION,
+    MAX_GUARD_BAND_PX,
+    MIN_GUARD_BAND_PX,
+    Mandate,
+    MaskPolygon,
+    MaskSet,
+    Zone,
+    decode,
+    encode,
+)
 from node.mandate.ids import new_ulid
 from node.mandate.store import read_document
 from node.mandate.trust import view_of
 from node.masks.coverage import compare
 from node.masks.geometry import Geometry
+from node.masks.polygon import parse_polygon
+from node.names import check_id
 from provisioning.mandate_commands import payload_of, sign_file
 from provisioning.mask_picture import comparison_picture, mask_set_picture, write_picture
 
@@ -55,9 +67,13 @@ def new_command(
     version: Annotated[int, typer.Option(help="one more than the set in force")] = 1,
     guard_band_px: Annotated[
         int, typer.Option(help="how far beyond each polygon it is black, in main pixels")
-    ] = 16,
+    ] = MIN_GUARD_BAND_PX,
 ) -> None:
     """Write a mask set."""
+    check_id(node)
+    check_id(made_by)
+    _check_range("--version", version, 1, LAST_VERSION)
+    _check_range("--guard-band-px", guard_band_px, MIN_GUARD_BAND_PX, MAX_GUARD_BAND_PX)
     payload, _ = payload_of(read_document(mandate))
     now_ns = SystemClock().now().utc_ns
     named_zones = [text.partition(":") for text in zone or ()]
@@ -70,10 +86,13 @@ def new_command(
         "geometry": msgspec.to_builtins(_geometry(geometry)),
         "guard_band_px": guard_band_px,
         "polygons": [
-            msgspec.to_builtins(MaskPolygon(f"mask {n}", corners(text)))
+            msgspec.to_builtins(MaskPolygon(f"mask {n}", parse_polygon(text)))
             for n, text in enumerate(mask or (), 1)
         ],
-        "zones": [msgspec.to_builtins(Zone(name.strip(), corners(text))) for name, _, text in named_zones],
+        "zones": [
+            msgspec.to_builtins(Zone(name.strip(), parse_polygon(text, name="--zone")))
+            for name, _, text in named_zones
+        ],
         "made_by": made_by,
         "made_at": utc_moment(now_ns // NS * NS).isoformat(),
     }
@@ -138,13 +157,9 @@ def compare_command(
     typer.echo("it uncovers nothing: one technician's signature is enough")
 
 
-def corners(text: str) -> Fractions:
-    """`"x,y x,y x,y"`, or `Refused`."""
-    try:
-        found = tuple(tuple(float(number) for number in corner.split(",")) for corner in text.split())
-        return msgspec.convert(found, Fractions)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise Refused(f'{text!r}: write corners like "0.1,0.1 0.4,0.1 0.4,0.3"') from error
+def _check_range(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise Refused(f"{option} is from {least} to {most}, not {value}")
 
 
 class _HasGeometry(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ each algorithm that reads them is either confined to zones that are wholly seen 
 - focus is fixed. A camera on a pole does not move.
 - `rpi.lux` reads all the picture, and other algorithms follow it: it is made to say 0.
 - lens shading (`rpi.alsc`) and contrast (`rpi.contrast`) adapt to all the picture: their adapting is switched off.
-- local tone mapping, HDR and a neural white balance are left out.
+- only algorithms that are known by name are kept. Left out are so local tone mapping, HDR, a neural white balance,
+  `rpi.sync` (it talks to the network), and whatever a later libcamera invents.
 
 Sources: libcamera's `src/ipa/rpi` (`controller/rpi/agc_channel.cpp`, `lux.cpp`, `alsc.cpp`, `contrast.cpp`,
 `vc4/vc4.cpp`, `pisp/pisp.cpp`); Raspberry Pi Camera Algorithm and Tuning Guide.
@@ -41,7 +42,14 @@ _REACH = 2
 _NEARLY = 1e-6  # of a pixel: rounding
 METERING_MODES = ("centre-weighted", "spot", "matrix", "custom")
 AE_METERING_CUSTOM, AF_MANUAL, HDR_OFF = 3, 0, 0
-_LEFT_OUT = frozenset({"rpi.tonemap", "rpi.hdr", "rpi.nn.awb"})
+_HELD = ("rpi.agc", "rpi.lux", "rpi.contrast", "rpi.alsc")
+_READS_NO_PICTURE = (
+    *("rpi.black_level", "rpi.decompand", "rpi.dpc", "rpi.noise", "rpi.geq", "rpi.denoise", "rpi.sdn"),
+    *("rpi.cac", "rpi.ccm", "rpi.sharpen", "rpi.saturation"),
+)
+"""They follow the gain, the exposure, the fixed colour gains and a lux that is held at 0, or nothing."""
+_STILL_BY_CONTROLS = ("rpi.awb", "rpi.af")
+_KEPT = frozenset(_HELD + _READS_NO_PICTURE + _STILL_BY_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,7 @@ def controls_for(metering: Metering, commissioned: Commissioned) -> Controls:
 
 
 def tuning_with_metering(tuning: Tuning, metering: Metering) -> Tuning:
-    """A copy of a tuning file in which no algorithm looks at what is masked."""
+    """A copy of a tuning file in which no algorithm looks at what is masked, and none is of an unknown name."""
     if tuning.get("target") != metering.target:
         raise Refused(f"tuning file: it is for {tuning.get('target')!r}, this camera is {metering.target}")
     algorithms = tuning.get("algorithms")
@@ -134,9 +142,7 @@ def tuning_with_metering(tuning: Tuning, metering: Metering) -> Tuning:
     kept: list[Tuning] = []
     for algorithm in algorithms:
         here = {
-            name: _held(name, settings, metering)
-            for name, settings in algorithm.items()
-            if name not in _LEFT_OUT
+            name: _held(name, settings, metering) for name, settings in algorithm.items() if name in _KEPT
         }
         kept += [here] if here else []
     if not any("rpi.agc" in algorithm for algorithm in kept):

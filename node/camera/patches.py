@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from node.masks.raster import Mask
+from node.masks.raster import Mask, blocks
 
 CALL_NS, ROW_NS, BYTE_NS = 800.0, 2.0, 0.02
 """What one `cv2.copyTo` costs: measured on boxes of 32 to 1920 columns and 100 to 300 rows."""
@@ -42,10 +42,10 @@ def patches(mask: Mask, *, channels: int) -> tuple[Patch, ...]:
 
 
 def _parts(mask: Mask) -> Boxes:
-    """The bounding box of each connected part, or one of all."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    left, top, width, height = stats[1:, :4].astype(np.int64).T
-    parts = np.stack((top, left, top + height, left + width), axis=1)
+    """A box around each connected part, or one of all. Sought among 2x2 blocks: a pixel wider, thrice as fast."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(blocks(mask).view(np.uint8), connectivity=8)
+    left, top, width, height = 2 * stats[1:, :4].astype(np.int64).T
+    parts = np.minimum(np.stack((top, left, top + height, left + width), axis=1), 2 * mask.shape)
     return parts if count - 1 <= MOST_PARTS else _around(parts)[None]
 
 

@@ -75,10 +75,9 @@ def _painting_ms(raster: MaskRaster) -> float:
 
 
 def raster(name: str) -> Measured:
-    """From six polygons to the pixels of every plane at 1080p."""
-    return absolute(
-        name, _median_ms(partial(_raster, 0.3), repeat=3), "ms", 50.0, "absolute, 1080p, 30 % cover"
-    )
+    """From six polygons to a painter that is ready, at 1080p, in processor time: a busy machine is not the raster's."""
+    ms = median(_cpu_ms(lambda: Painter(_raster(0.3))) for _ in range(3 * RUNS))
+    return absolute(name, ms, "ms", 50.0, "absolute, 1080p, 30 % cover, of one core")
 
 
 def pose_check(name: str) -> Measured:

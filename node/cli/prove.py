@@ -47,7 +47,7 @@ def masks_command(
     if (masks is None) == (not mask):
         raise typer.BadParameter("give --masks FILE, or --mask POLYGON")
     if seconds is not None and not 0 < seconds <= MAX_SECONDS:
-        raise typer.BadParameter(f"--seconds is up to {MAX_SECONDS:g}")
+        raise typer.BadParameter(f"--seconds is more than 0, and up to {MAX_SECONDS:g}")
     cv2.setNumThreads(1)  # as on the node
     settings = ProofSettings(
         video=video,

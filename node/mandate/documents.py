@@ -26,11 +26,12 @@ AlarmKind = Literal[
     "intrusion", "line", "loitering", "running", "vehicle", "fire", "smoke", "tamper", "abnormal", "motion"
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
-Version = Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+LAST_VERSION = 0xFFFF_FFFF
+Version = Annotated[int, Meta(ge=1, le=LAST_VERSION)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Fractions = tuple[tuple[float, float], ...]
 
-MIN_GUARD_BAND_PX = 16
+MIN_GUARD_BAND_PX, MAX_GUARD_BAND_PX = 16, 512
 LAST_YEAR = 2199  # as far as hours are worked out
 MIN_RELEASERS = 2  # no single person releases footage, whatever a mandate says
 
@@ -211,7 +212,7 @@ class MaskSet(_Part, frozen=True, tag_field="type", tag="masks"):
     node: Name
     mandate: Ulid
     geometry: Geometry
-    guard_band_px: Annotated[int, Meta(ge=MIN_GUARD_BAND_PX, le=512)]
+    guard_band_px: Annotated[int, Meta(ge=MIN_GUARD_BAND_PX, le=MAX_GUARD_BAND_PX)]
     polygons: Annotated[tuple[MaskPolygon, ...], Meta(max_length=MAX_POLYGONS)]
     made_by: Name
     made_at: Moment

@@ -199,6 +199,8 @@ TUNING: dict[str, Any] = {
         {"rpi.tonemap": {"strength": 1.0}},
         {"rpi.hdr": {"MultiExposure": {}}},
         {"rpi.sharpen": {}},
+        {"rpi.sync": {"group": "239.255.255.250"}},
+        {"rpi.scene_brightness": {"of": "all the picture"}, "rpi.ccm": {"ccms": []}},
     ],
 }
 SOME = Metering("pisp", (1,) * 100 + (0,) * 125)
@@ -237,6 +239,14 @@ def test_what_adapts_to_the_whole_picture_is_held_still_or_left_out() -> None:
     assert held["rpi.alsc"] == {"omega": 1.3, "n_iter": 0}
     assert not {"rpi.tonemap", "rpi.hdr", "rpi.nn.awb"} & held.keys()
     assert held["rpi.black_level"] == {"black_level": 4096}
+
+
+def test_an_algorithm_that_nobody_here_knows_is_left_out_and_its_neighbour_in_the_list_is_kept() -> None:
+    held = algorithms(tuning_with_metering(TUNING, SOME))
+    assert held.keys() == {
+        *("rpi.black_level", "rpi.lux", "rpi.awb", "rpi.agc", "rpi.alsc", "rpi.contrast"),
+        *("rpi.sharpen", "rpi.ccm"),
+    }
 
 
 def test_the_file_that_was_given_is_not_changed() -> None:

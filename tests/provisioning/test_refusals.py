@@ -11,6 +11,7 @@ from system.program import Done
 SQUARE = "0.25,0.25 0.5,0.25 0.5,0.5 0.25,0.5"
 MASKS = ["masks", "new", "--made-by", "p-11", "--out", "new"]
 UNDER = [*MASKS, "--mandate", "mandate.json", "--node", "n-1"]
+MAKE_IT = "stolpe: absent: No such file or directory: make the folder first"
 DRAWN = [*UNDER, "--geometry", "geometry.json"]
 OVERLONG = "n" * 300
 
@@ -87,26 +88,29 @@ def test_a_bad_file_is_refused_in_every_place(
         (["mandate", "sign", "root.json", "--key", "nameless.key", "--out", "new"], "same owner"),
         (["mandate", "sign", "geometry.json", "--key", "p-01.key", "--out", "new"], "not a document"),
         (["mandate", "sign", "root.json", "--key", "p-01.key", "--out", "folder"], "directory"),
-        (["mandate", "sign", "root.json", "--key", "p-01.key", "--out", "absent/new"], "No such file"),
+        (["mandate", "sign", "root.json", "--key", "p-01.key", "--out", "absent/new"], MAKE_IT),
         (["mandate", "root", "--controller", "p-01.pub.json", "--threshold", "2", "--out", "new"], "more than"),
         (["mandate", "root", *["--controller", "p-01.pub.json"] * 2, "--out", "new"], "distinct"),
         (["mandate", "root", "--controller", "nameless.key", "--out", "new"], "does not say whose it is"),
         (["mandate", "root", "--controller", "p-01.pub.json", "--out", "root.json"], "exists"),
         (["mandate", "root", "--controller", "p-01.pub.json", "--out", "folder"], "exists"),
-        (["mandate", "root", "--controller", "p-01.pub.json", "--out", "absent/new"], "No such file"),
+        (["mandate", "root", "--controller", "p-01.pub.json", "--out", "absent/new"], MAKE_IT),
         (["mandate", "show", "root.json"], "this is a root, a mandate was expected"),
         (["mandate", "show", "masks.json"], "this is a maskset, a mandate was expected"),
         ([*DRAWN, "--mask", "0,0 1,0"], "at least three points"),
         ([*DRAWN, "--mask", "0,0 1,1 1,0 0,1"], "crosses or touches itself"),
-        ([*DRAWN, "--mask", "nan,0 1,0 1,1"], "points"),
+        ([*DRAWN, "--mask", "nan,0 1,0 1,1"], "--mask 'nan,0 1,0 1,1': every point is two finite numbers"),
+        ([*DRAWN, "--zone", "gate: 0,inf 1,0 1,1"], "--zone ' 0,inf 1,0 1,1': every point is two finite numbers"),
         ([*DRAWN, "--mask", "9,0 1,0 1,1"], "too far outside"),
-        ([*DRAWN, "--mask", "here"], "write corners like"),
-        ([*DRAWN, "--mask", "0,0,0 1,0 1,1"], "write corners like"),
+        ([*DRAWN, "--mask", "here"], "--mask 'here': write it like"),
+        ([*DRAWN, "--mask", "0,0,0 1,0 1,1"], "every corner is x,y"),
         ([*DRAWN, "--mask", ""], "at least three points"),
         ([*DRAWN, "--zone", "gate"], "at least three points"),
         ([*DRAWN, "--zone", "The Gate: 0,0 1,0 1,1"], "zones"),
-        ([*DRAWN, "--version", "0"], "version"),
-        ([*DRAWN, "--guard-band-px", "15"], "guard_band_px"),
+        ([*DRAWN, "--version", "0"], "--version is from 1 to"),
+        ([*DRAWN, "--guard-band-px", "15"], "--guard-band-px is from 16 to 512, not 15"),
+        ([*DRAWN, "--node", "../n-1"], "'../n-1' cannot be an id"),
+        ([*DRAWN, "--made-by", ""], "'' cannot be an id"),
         ([*UNDER, "--geometry", "mandate.json"], "no camera geometry"),
         ([*UNDER, "--geometry", "root.jws.json"], "no camera geometry"),
         (["masks", "show", "root.json", "--out", "new"], "maskset"),
