@@ -7,8 +7,8 @@ receiver, order, type, length and every field that is not random by its nature. 
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -17,10 +17,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from node.camera.source import Picture
-from node.mandate.documents import Mandate, MaskPolygon, MaskSet, RecordingClause, decode, encode
+from node.mandate.documents import Mandate, MaskPolygon, MaskSet, decode, encode
 from node.mandate.signatures import add_signature, parse, sign
 from node.masks.geometry import TRANSFORMS, Geometry, Points, Size, full_view
 from node.messages import CameraReport, EventHappened, SealedRecord
+from node.sealing.keys import SigningKey
+from tests.fakes.alarm_mandate import on_alarm
 from tests.fakes.layouts import Layout
 from tests.fakes.node_place import NodePlace
 from tests.fakes.overheard import Overheard, overheard
@@ -39,6 +41,10 @@ BALCONY = np.array([(0.05, 0.1), (0.42, 0.12), (0.4, 0.3), (0.2, 0.2), (0.07, 0.
 """Concave, far enough from the walker's way that he is seen."""
 
 
+Recording = Literal["continuous", "on_alarm", "nothing"]
+"""`nothing` is on alarms that no detector tells of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One camera under one mask set, and how its pictures lie in memory."""
@@ -46,7 +52,7 @@ class Case:
     geometry: Geometry = VIEW
     polygons: tuple[Points, ...] = (BALCONY,)
     guard_px: int = 16
-    records: bool = True
+    recording: Recording = "continuous"
     main: Layout = PLAIN
     lores: Layout = PLAIN
 
@@ -71,7 +77,7 @@ ALL_AT_ONCE = Case(
 """Turned, cropped, lores of another aspect and odd, NV12, wide rows; polygons that reach out of the picture."""
 ODD = Case(
     geometry=full_view(sensor="s", main=(161, 121), lores=(67, 45)),
-    records=False,  # H.264 in 4:2:0 has even sides
+    recording="nothing",  # H.264 in 4:2:0 has even sides
     lores=Layout(interleaved=True, padding=(1, 2)),
 )
 
@@ -85,11 +91,7 @@ class Node:
     def masks(self, case: Case) -> MaskSet:
         """The case's mask set, signed by two persons, and a mandate that lets it be recorded or not."""
         keys, documents, store = self._place.keys, self._place.documents, self._place.store
-        mandate = decode(parse(documents.mandate).payload, Mandate)
-        if not case.records:  # on alarms that no detector tells of
-            recording: RecordingClause = msgspec.structs.replace(mandate.recording, mode="on_alarm")
-            mandate = msgspec.structs.replace(mandate, recording=recording, alarms=())
-        store.commit("mandate", sign(encode(mandate), keys["controller-1"].signing))
+        store.commit("mandate", _recorded(case.recording, documents.mandate, keys["controller-1"].signing))
         masks = msgspec.structs.replace(
             decode(parse(documents.masks or b"").payload, MaskSet),
             geometry=case.geometry,
@@ -109,6 +111,14 @@ class Node:
         return overheard(self._place, geometry=case.geometry, film=film, frames=FRAMES, frame_rate=FRAME_RATE)
 
 
+def _recorded(how: Recording, signed: bytes, signing: SigningKey) -> bytes:
+    if how == "continuous":
+        return signed
+    mandate = decode(parse(on_alarm(signed, signing, pre=1, post=1)).payload, Mandate)
+    alarms = mandate.alarms if how == "on_alarm" else ()
+    return sign(encode(msgspec.structs.replace(mandate, alarms=alarms)), signing)
+
+
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
     folder = tmp_path_factory.mktemp("p1")
@@ -118,9 +128,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    records = draw(st.booleans())
+    recording: Recording = draw(st.sampled_from(get_args(Recording)))
     main = draw(st.tuples(st.integers(72, 200), st.integers(72, 160)))
-    main = (main[0] & ~1, main[1] & ~1) if records else main
+    main = main if recording == "nothing" else (main[0] & ~1, main[1] & ~1)
     lores = draw(st.tuples(st.integers(32, min(96, main[0])), st.integers(32, min(96, main[1]))))
     padding = st.tuples(st.integers(0, 9), st.integers(0, 9))
     layouts = st.builds(Layout, interleaved=st.booleans(), padding=padding)
@@ -129,7 +139,7 @@ def cases(draw: st.DrawFn) -> Case:
         geometry=_through(draw(st.sampled_from(sorted(TRANSFORMS))), main, lores, draw(st.integers(1, 3))),
         polygons=tuple(draw(st.lists(shapes, min_size=1, max_size=3))),
         guard_px=draw(st.sampled_from([16, 16, 17, 23])),
-        records=records,
+        recording=recording,
         main=draw(layouts),
         lores=draw(layouts),
     )
@@ -157,6 +167,7 @@ hidden = st.sampled_from(get_args(Hidden))
 @example(case=Case(), one="painted", other="mover")
 @example(case=ALL_AT_ONCE, one="noise", other="black")
 @example(case=ODD, one="noise", other="flicker")
+@example(case=Case(recording="on_alarm"), one="black", other="mover")
 @given(case=cases(), one=hidden, other=hidden)
 def test_scenes_that_differ_only_behind_masks_make_the_same_of_everything(
     node: Node, *, case: Case, one: Hidden, other: Hidden
@@ -168,7 +179,8 @@ def test_scenes_that_differ_only_behind_masks_make_the_same_of_everything(
     assert_same(first, second)
     assert first.of_type(CameraReport)[-1]["frames"] == FRAMES
     assert first.of_type(CameraReport)[-1]["black_frames"] == 0
-    assert bool(first.of_type(SealedRecord)) == case.records
+    if case.recording != "on_alarm":  # there it is the scene before the masks that decides
+        assert bool(first.of_type(SealedRecord)) == (case.recording == "continuous")
 
 
 @pytest.mark.parametrize(("number", "transform"), list(enumerate(sorted(TRANSFORMS))))
@@ -216,6 +228,18 @@ def test_somebody_who_walks_before_the_masks_is_an_event_and_behind_them_is_none
     assert behind.luma.all()
     nobody = node.films(everywhere, scene(VIEW, behind, "mover"))
     assert nobody.of_type(EventHappened) == []
+
+
+def test_on_alarm_a_clip_is_of_who_walks_before_the_masks_and_there_is_none_of_who_walks_behind_them(
+    node: Node,
+) -> None:
+    """So that clips are compared, too, and not only their absence."""
+    alarm = Case(recording="on_alarm")
+    walked = node.films(alarm, scene(VIEW, Behind.of(node.masks(alarm)), "noise"))
+    assert walked.records
+    everywhere = replace(alarm, polygons=(np.array([(-0.1, -0.1), (1.1, -0.1), (1.1, 1.1), (-0.1, 1.1)]),))
+    nobody = node.films(everywhere, scene(VIEW, Behind.of(node.masks(everywhere)), "mover"))
+    assert nobody.records == []
 
 
 def assert_same(first: Overheard, second: Overheard) -> None:
